@@ -1,0 +1,31 @@
+# Warnings, sanitizers, ccache and the linker: the same for every target.
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+if(TANKARD_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_link_options(-fuse-ld=lld)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+  add_compile_options(-fstack-protector-strong)
+endif()
+if(TANKARD_SANITIZE)
+  add_compile_options(-fsanitize=${TANKARD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TANKARD_SANITIZE})
+endif()
+if(TANKARD_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+include_directories(${CMAKE_SOURCE_DIR})
+
+# Creates one library with the house's conventions: static, named tankard_<name>, sources relative to the folder.
+function(tankard_library name)
+  add_library(tankard_${name} STATIC ${ARGN})
+endfunction()
