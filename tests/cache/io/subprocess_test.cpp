@@ -1,0 +1,259 @@
+#include "cache/io/subprocess.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <regex>
+
+#include "tests/support/run_coroutine.hpp"
+
+namespace tankard::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+[[maybe_unused]] const auto sigpipe_ignored = ::signal(SIGPIPE, SIG_IGN);  // as main does
+
+struct ran {
+  std::string out, err, write_error;
+  exit_status status;
+};
+
+awaitable<void> feed(subprocess& child, std::string input, std::string& error, bool& done) {
+  auto const r = co_await child.write_stdin(asio::buffer(input));
+  if (!r) error = r.error().message();
+  child.close_stdin();
+  done = true;
+}
+
+awaitable<ran> run_child(spawn_options options, std::string input = {}) {
+  auto const ex = co_await asio::this_coro::executor;
+  auto spawned = subprocess::spawn(ex, options);
+  ran r;
+  if (!spawned) {
+    r.err = spawned.error().message();
+    co_return r;
+  }
+  auto const child = std::move(*spawned);
+  bool fed = false;
+  asio::co_spawn(ex, feed(*child, std::move(input), r.write_error, fed), asio::detached);
+  std::string buffer(65536, '\0');
+  for (;;) {
+    auto const n = co_await child->read_stdout(asio::buffer(buffer));
+    if (!n || *n == 0) break;
+    r.out.append(buffer, 0, *n);
+  }
+  r.status = co_await child->wait(60s);
+  while (!fed) co_await asio::post(ex, asio::use_awaitable);
+  r.err = child->stderr_tail();
+  co_return r;
+}
+
+spawn_options command(std::vector<std::string> argv) {
+  spawn_options o;
+  o.argv = std::move(argv);
+  o.environment = git_environment();
+  return o;
+}
+spawn_options shell(std::string script) { return command({"sh", "-c", std::move(script)}); }
+
+/// Runs the loop until no child is left. Bounded by the test's time-out.
+void until_reaped(asio::io_context& io) {
+  test::run_until(io, [] { return subprocess::running() == 0; });
+}
+
+TEST(Subprocess, TenMegabytesThereAndBackWithoutDeadlock) {
+  asio::io_context io;
+  std::string data(10 << 20, '\0');
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 7 + i / 4099);
+  auto const r = test::run(io, run_child(command({"cat"}), data));
+  EXPECT_TRUE(r.out == data);
+  EXPECT_TRUE(r.status.ok());
+  EXPECT_EQ(subprocess::running(), 0u);
+}
+
+TEST(Subprocess, TellsExitCodesAndSignalsApart) {
+  asio::io_context io;
+  EXPECT_EQ(test::run(io, run_child(shell("exit 7"))).status.text(), "exit 7");
+  auto const killed = test::run(io, run_child(shell("kill -9 $$"))).status;
+  EXPECT_EQ(killed.text(), "signal 9");
+  EXPECT_FALSE(killed.ok());
+}
+
+TEST(Subprocess, AMissingProgramOrFolderIsAnError) {
+  asio::io_context io;
+  EXPECT_EQ(test::run(io, run_child(command({"/nonexistent/program"}))).err, "No such file or directory");
+  auto o = command({"true"});
+  o.directory = "/nonexistent";
+  EXPECT_EQ(test::run(io, run_child(o)).err, "No such file or directory");
+  EXPECT_EQ(test::run(io, run_child(command({}))).err, "Invalid argument");
+  EXPECT_EQ(subprocess::running(), 0u);
+}
+
+TEST(Subprocess, AChildThatClosesItsStdinEarlyGivesAnErrorValue) {
+  asio::io_context io;
+  auto const r = test::run(io, run_child(shell("exec <&-; echo done"), std::string(4 << 20, 'x')));
+  EXPECT_EQ(r.write_error, "Broken pipe");
+  EXPECT_EQ(r.out, "done\n");
+  EXPECT_TRUE(r.status.ok());
+}
+
+TEST(Subprocess, StderrIsDrainedAndItsEndIsKeptPrintable) {
+  asio::io_context io;
+  auto o = shell(
+      "i=0; while [ $i -lt 20000 ]; do echo 'line of noise' >&2; i=$((i+1)); done; printf 'fatal:\\033[31m "
+      "\\302\\205bad\\n' >&2");
+  o.stderr_tail = 40;
+  auto const r = test::run(io, run_child(o));
+  EXPECT_LE(r.err.size(), 40u);
+  EXPECT_TRUE(r.err.ends_with("fatal: [31m bad")) << r.err;
+}
+
+TEST(Subprocess, TheChildHasDefaultSignalsItsOwnGroupAndNoForeignDescriptors) {
+  asio::io_context io;
+  sigset_t blocked, before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  int const leak = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC
+  auto const r = test::run(io, run_child(shell("ls /proc/self/fd | wc -l; grep -E 'Sig(Ign|Blk)' /proc/self/status; "
+                                               "[ $(ps -o pgid= -p $$) = $$ ] && echo leader")));
+  ::close(leak);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // 32 and 33 are glibc's own: posix_spawn leaves them ignored whatever it is asked
+  std::regex const clean("4\nSigBlk:\t0+\nSigIgn:\t0000000[01][08]0000000\nleader\n");
+  EXPECT_TRUE(std::regex_match(r.out, clean)) << r.out;
+}
+
+TEST(Subprocess, TheChildReadsAGivenFileAndRunsWhereAsked) {
+  asio::io_context io;
+  auto o = shell("cat; pwd");
+  o.stdin_fd = ::open("/proc/sys/kernel/ostype", O_RDONLY | O_CLOEXEC);
+  o.directory = "/usr";
+  EXPECT_EQ(test::run(io, run_child(o)).out, "Linux\n/usr\n");
+  ::close(o.stdin_fd);
+}
+
+TEST(Subprocess, AnInheritedLockOutlivesItsOwner) {
+  asio::io_context io;
+  auto const path = testing::TempDir() + "subprocess-lock";
+  auto o = command({"cat"});
+  o.inherit_fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  ASSERT_EQ(::flock(o.inherit_fd, LOCK_EX | LOCK_NB), 0);
+  auto child = *subprocess::spawn(io.get_executor(), o);
+  ::close(o.inherit_fd);
+  int const other = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  EXPECT_NE(::flock(other, LOCK_EX | LOCK_NB), 0) << "the child still holds it";
+  child->close_stdin();
+  EXPECT_TRUE(test::run(io, child->wait(60s)).ok());
+  EXPECT_EQ(::flock(other, LOCK_EX | LOCK_NB), 0);
+  ::close(other);
+}
+
+TEST(Subprocess, NicenessAndMemoryLimitReachTheChild) {
+  asio::io_context io;
+  auto o = shell("read go; nice; ulimit -v");
+  o.niceness = 7;
+  o.max_memory = std::size_t{512} << 20;
+  EXPECT_EQ(test::run(io, run_child(o, "go\n")).out, "7\n524288\n");
+}
+
+TEST(Subprocess, WaitKillsAChildThatOutstaysItsLimit) {
+  asio::io_context io;
+  auto child = *subprocess::spawn(io.get_executor(), command({"cat"}));
+  EXPECT_EQ(test::run(io, child->wait(1ms)).text(), "signal 15");
+}
+
+TEST(Subprocess, KillEscalatesWhereSigtermIsIgnored) {
+  asio::io_context io;
+  auto child = *subprocess::spawn(io.get_executor(), shell("trap '' TERM; echo ready; while :; do read x; done"));
+  std::string ready(16, '\0');
+  (void)test::run(io, child->read_stdout(asio::buffer(ready)));
+  child->kill();
+  EXPECT_EQ(test::run(io, child->wait(60s)).text(), "signal 9");
+}
+
+TEST(Subprocess, ADestroyedObjectLeavesNeitherZombieNorGrandchild) {
+  asio::io_context io;
+  std::string line(32, '\0');
+  int pidfd = -1;
+  {
+    auto child = *subprocess::spawn(io.get_executor(), shell("sleep 1000 & echo $!; wait"));
+    auto const n = test::run(io, child->read_stdout(asio::buffer(line)));
+    ASSERT_TRUE(n.has_value());
+    pidfd = static_cast<int>(::syscall(SYS_pidfd_open, std::stoi(line), 0));
+    ASSERT_GE(pidfd, 0);
+    EXPECT_EQ(subprocess::running(), 1u);
+  }
+  until_reaped(io);
+  pollfd p{pidfd, POLLIN, 0};
+  EXPECT_EQ(::poll(&p, 1, 60'000), 1) << "the grandchild was killed with its group";
+  ::close(pidfd);
+}
+
+TEST(Subprocess, AGrandchildDoesNotOutliveAChildThatEnded) {
+  asio::io_context io;
+  auto child = *subprocess::spawn(io.get_executor(), shell("sleep 1000 >&2 & exit 3"));
+  EXPECT_EQ(test::run(io, child->wait(60s)).text(), "exit 3");
+  std::string buffer(16, '\0');
+  EXPECT_EQ(*test::run(io, child->read_stdout(asio::buffer(buffer))), 0u);
+}
+
+TEST(Subprocess, AContextThatEndsFirstReapsItsChildren) {
+  {
+    asio::io_context io;
+    auto child = *subprocess::spawn(io.get_executor(), command({"cat"}));
+    EXPECT_EQ(subprocess::running(), 1u);
+    child.reset();
+  }
+  EXPECT_EQ(subprocess::running(), 0u);
+}
+
+awaitable<void> echo(int i, int& right) {
+  auto const text = "child " + std::to_string(i);
+  auto const r = co_await run_child(command({"cat"}), text);
+  if (r.out == text && r.status.ok()) ++right;
+}
+
+TEST(Subprocess, TwoHundredAtOnceEachSeeTheEndOfTheirInput) {
+  constexpr int children = 200;
+  std::vector<int> right(4);
+  {
+    test::loops loops(4);
+    for (int i = 0; i < children; ++i) {
+      auto const l = static_cast<std::size_t>(i % 4);
+      asio::co_spawn(loops[l], echo(i, right[l]), asio::detached);
+    }
+  }
+  EXPECT_EQ(right[0] + right[1] + right[2] + right[3], children);
+  EXPECT_EQ(subprocess::running(), 0u);
+}
+
+TEST(Subprocess, OutOfDescriptorsIsAnErrorThatLeaksNothing) {
+  asio::io_context io;
+  rlimit old{};
+  ::getrlimit(RLIMIT_NOFILE, &old);
+  int const probe = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  for (int more = 1; more < 8; ++more) {
+    rlimit const few{static_cast<rlim_t>(probe + more), old.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    EXPECT_FALSE(subprocess::spawn(io.get_executor(), command({"true"})).has_value());
+    ::setrlimit(RLIMIT_NOFILE, &old);
+  }
+  int const again = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(again, probe + 1);
+  ::close(again);
+  ::close(probe);
+  EXPECT_EQ(subprocess::running(), 0u);
+}
+
+}  // namespace
+}  // namespace tankard::cache
