@@ -1,0 +1,86 @@
+#pragma once
+// One bare repository on disk, of one generation of one repository, and what of it may be served (DESIGN 5).
+//
+// Life: absent -> staged (a folder in staging/) -> adopted by rename -> grows by adopted packs -> trashed with its
+// generation. The ledger of verified tips (oids whose whole history was checked when it came in) is the only thing that
+// decides what is servable; the object database alone never does. Folder: <root>/<storage
+// id>/<generation>/{HEAD,config,objects,packed-refs, ledger,key}. Thread-safe; `view` values are immutable. Blocking
+// calls are marked.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "cache/listing/ref_table.hpp"
+#include "cache/repo_key.hpp"
+#include "protocol/object_id.hpp"
+
+namespace tankard::cache {
+
+using oid_set = std::unordered_set<protocol::object_id>;
+using ref_values = std::map<std::string, shown_value, std::less<>>;
+
+/// What the store can serve now.
+struct store_view {
+  std::shared_ptr<const oid_set> tips = std::make_shared<oid_set>();  ///< the ledger
+  std::shared_ptr<const ref_values> refs =
+      std::make_shared<ref_values>();  ///< packed-refs: newest servable value per ref
+};
+
+/// Wants that are looked for in the history per question. A walk may go through all of it, and anybody may ask: more
+/// than these that are no tips are upstream's to answer.
+inline constexpr std::size_t max_walked_wants = 32;
+
+class repo_store {
+ public:
+  /// Blocking. Opens an existing folder; error where it is damaged (the caller trashes it and starts anew; is_damage),
+  /// or cannot be read now.
+  static boost::system::result<std::shared_ptr<repo_store>> open(const std::filesystem::path& folder,
+                                                                 const repo_key& key, const std::string& generation);
+
+  const std::filesystem::path& folder() const noexcept;
+  const repo_key& key() const noexcept;
+  const std::string& generation() const noexcept;
+  store_view view() const;
+
+  /// Blocking (libgit2). Those of `wants` that are neither a verified tip nor a commit reachable from one.
+  /// Annotated tags, trees and blobs count only where they are verified tips themselves. At most max_walked_wants are
+  /// looked for in the history; others that are no tips count as not servable.
+  std::vector<protocol::object_id> not_servable(const std::vector<protocol::object_id>& wants) const;
+  /// Blocking (libgit2). Those of `wants` that are neither one of `tips` nor a commit reachable from one of them, in
+  /// their order. At most max_walked_wants are looked for in the history; others that are no tips count as unreachable.
+  std::vector<protocol::object_id> unreachable(const std::vector<protocol::object_id>& wants,
+                                               const std::vector<protocol::object_id>& tips) const;
+  /// Blocking (libgit2). Those of `oids` whose object is in the packs as they are on disk now, in their order. That it
+  /// is there says nothing of its history: see store_ingest::verify_present.
+  std::vector<protocol::object_id> existing(const std::vector<protocol::object_id>& oids) const;
+
+  /// Blocking. Rewrites packed-refs and HEAD whole, so that each ref of `table` in a mirrored namespace shows its
+  /// newest value that is in the ledger (the present one, else the one it had), and refs that are gone are gone. A
+  /// value that is servable but no tip (a branch set back) has to be entered by verify_present first. A detached HEAD
+  /// is the entry "HEAD" of view().refs. Now and then tips that a shown ref reaches leave a long ledger; they stay
+  /// servable.
+  boost::system::result<void> publish_refs(const ref_table& table, const std::vector<std::string>& mirrored_prefixes);
+
+  /// Blocking. Bytes on disk below the folder.
+  std::uint64_t disk_bytes() const;
+
+ private:
+  friend class store_ingest;
+  /// Blocking. Moves verified packs in (an objects/pack elsewhere, may be empty) and enters tips into the ledger, in
+  /// this order.
+  boost::system::result<void> adopt(const std::filesystem::path& packs, const std::vector<protocol::object_id>& tips);
+  struct impl;
+  explicit repo_store(std::unique_ptr<impl> i);
+  std::unique_ptr<impl> impl_;
+
+ public:
+  ~repo_store();
+};
+using repo_store_ptr = std::shared_ptr<repo_store>;
+
+}  // namespace tankard::cache

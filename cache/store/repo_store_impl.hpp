@@ -1,0 +1,66 @@
+#pragma once
+// The inside of a repo_store, for its own two source files.
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+
+#include "cache/store/git_repository.hpp"
+#include "cache/store/repo_store.hpp"
+#include "cache/store/store_files.hpp"
+
+namespace tankard::cache {
+
+/// A ledger shorter than this is not worth a walk of the history.
+inline constexpr std::size_t min_compacted_ledger = 1024;
+
+struct repo_store::impl {
+  using tip_list = std::vector<protocol::object_id>;
+
+  const std::filesystem::path folder;
+  const repo_key key;
+  const std::string generation;
+  std::atomic<std::uint64_t> pack_version{1};  ///< grows when packs came or went
+
+  // Writers of ledger and refs, one after the other; held over file writes on pool threads, never over a wait of a
+  // coroutine.
+  std::mutex writing;
+  tip_list ledger;                                // guarded by writing; in order of entry
+  head_value head;                                // guarded by writing
+  std::size_t compact_at = min_compacted_ledger;  // guarded by writing
+
+  mutable std::mutex mu;
+  store_view view;  // guarded by mu
+
+  mutable std::mutex peeling;
+  mutable std::shared_ptr<const oid_set> peeled;                                   // guarded by peeling
+  mutable std::shared_ptr<const tip_list> commits = std::make_shared<tip_list>();  // guarded by peeling; of `peeled`
+
+  impl(std::filesystem::path f, repo_key k, std::string g)
+      : folder(std::move(f)), key(std::move(k)), generation(std::move(g)) {}
+
+  boost::system::result<void> load();
+  boost::system::result<void> adopt(const std::filesystem::path& packs, const tip_list& tips);
+  boost::system::result<void> publish(const ref_table& table, const std::vector<std::string>& prefixes);
+  /// Drops tips that no ref shows and that are reachable from one that a ref shows: what is servable stays the same,
+  /// and the ledger does not grow for ever. A failure leaves it long. REQUIRES: writing.
+  void compact(const git_repository& git);
+  std::vector<protocol::object_id> outside(const std::vector<protocol::object_id>& wants) const;
+  tip_list unreachable(const tip_list& wants, const tip_list& tips) const;
+  tip_list existing(const tip_list& oids) const;
+
+  store_view seen() const {
+    std::lock_guard const lock(mu);
+    return view;
+  }
+
+ private:
+  git_result<std::shared_ptr<const tip_list>> tip_commits(const git_repository& git,
+                                                          const std::shared_ptr<const oid_set>& tips) const;
+  using commits_of = std::function<git_result<std::shared_ptr<const tip_list>>(const git_repository&)>;
+  tip_list beyond(const tip_list& wants, const commits_of& from) const;
+  std::optional<shown_value> value_for(const protocol::ref_record& record, const store_view& v,
+                                       const git_repository& git) const;
+};
+
+}  // namespace tankard::cache

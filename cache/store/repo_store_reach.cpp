@@ -1,0 +1,113 @@
+// What of a store may be served: the ledger, and what is reachable from it.
+
+#include <algorithm>
+
+#include "cache/io/atomic_file.hpp"
+#include "cache/store/repo_store_impl.hpp"
+
+namespace tankard::cache {
+namespace {
+
+using protocol::object_id;
+using oid_list = std::vector<object_id>;
+
+/// Those of `wants` that are no commits reachable from `commits`: one walk for all of them.
+git_result<oid_list> not_below(const git_repository& git, const oid_list& wants, const oid_list& commits) {
+  oid_set looked_for;
+  for (auto const& want : wants) {
+    if (looked_for.size() == max_walked_wants) break;
+    auto const target = git.has(want) ? git.peel(want) : git_repository::target{};
+    if (target && target->commit && !target->tag) looked_for.insert(want);
+  }
+  auto const reached = looked_for.empty() ? oid_list{} : git.ancestors_among(commits, looked_for);
+  if (!reached) return reached.error();
+  oid_set const found(reached->begin(), reached->end());
+  oid_list out;
+  std::ranges::copy_if(wants, std::back_inserter(out), [&](auto const& w) { return !found.contains(w); });
+  return out;
+}
+
+}  // namespace
+
+git_result<std::shared_ptr<const repo_store::impl::tip_list>> repo_store::impl::tip_commits(
+    const git_repository& git, const std::shared_ptr<const oid_set>& tips) const {
+  std::lock_guard const lock(peeling);
+  if (peeled == tips) return commits;
+  auto next = std::make_shared<tip_list>(*commits);  // tips that compact() dropped may stay: they are reachable
+  for (auto const& tip : *tips) {
+    if (peeled && peeled->contains(tip)) continue;
+    auto const target = git.peel(tip);
+    if (!target) return target.error();
+    if (target->commit) next->push_back(target->oid);
+  }
+  std::ranges::sort(*next);
+  next->erase(std::unique(next->begin(), next->end()), next->end());
+  peeled = tips;
+  commits = std::move(next);
+  return commits;
+}
+
+/// Those of `wants` that are no commits reachable from those that `from` names; all of them where git cannot say.
+repo_store::impl::tip_list repo_store::impl::beyond(const tip_list& wants, const commits_of& from) const {
+  for (int attempt = 0; attempt < 2 && !wants.empty(); ++attempt) {
+    auto git = git_repository::open(folder, pack_version);
+    if (!git) continue;
+    auto const anchors = from(*git);
+    if (anchors)
+      if (auto out = not_below(*git, wants, **anchors)) return std::move(*out);
+    git->discard();  // once more with a fresh handle: packs may have been replaced under the first
+  }
+  return wants;
+}
+
+std::vector<object_id> repo_store::impl::outside(const std::vector<object_id>& wants) const {
+  auto const v = seen();
+  tip_list others;
+  std::ranges::copy_if(wants, std::back_inserter(others), [&](auto const& w) { return !v.tips->contains(w); });
+  return beyond(others, [&](const git_repository& git) { return tip_commits(git, v.tips); });
+}
+
+repo_store::impl::tip_list repo_store::impl::unreachable(const tip_list& wants, const tip_list& tips) const {
+  oid_set const known(tips.begin(), tips.end());
+  tip_list others;
+  std::ranges::copy_if(wants, std::back_inserter(others), [&](auto const& w) { return !known.contains(w); });
+  return beyond(others, [&](const git_repository& git) -> git_result<std::shared_ptr<const tip_list>> {
+    auto peeled_tips = std::make_shared<tip_list>();
+    for (auto const& tip : known)
+      if (auto const target = git.peel(tip); target && target->commit) peeled_tips->push_back(target->oid);
+    return peeled_tips;
+  });
+}
+
+repo_store::impl::tip_list repo_store::impl::existing(const tip_list& oids) const {
+  tip_list out;
+  auto const git = git_repository::open(folder, pack_version);
+  if (!git || !git->refresh()) return out;
+  std::ranges::copy_if(oids, std::back_inserter(out), [&](auto const& oid) { return git->has(oid); });
+  return out;
+}
+
+void repo_store::impl::compact(const git_repository& git) {
+  auto const v = seen();
+  oid_set shown, candidates(ledger.begin(), ledger.end());
+  tip_list from;
+  for (auto const& [name, value] : *v.refs) {
+    candidates.erase(value.oid);
+    if (!shown.insert(value.oid).second) continue;
+    if (auto const target = git.peel(value.oid); target && target->commit) from.push_back(target->oid);
+  }
+  auto const reachable_ones = git.ancestors_among(from, candidates);
+  if (reachable_ones) {
+    oid_set const dropped(reachable_ones->begin(), reachable_ones->end());
+    tip_list kept;
+    std::ranges::copy_if(ledger, std::back_inserter(kept), [&](auto const& t) { return !dropped.contains(t); });
+    if (write_file_atomically(folder / ledger_file, write_ledger(kept))) {
+      std::lock_guard const lock(mu);
+      view.tips = std::make_shared<oid_set>(kept.begin(), kept.end());
+      ledger = std::move(kept);
+    }
+  }
+  compact_at = std::max(min_compacted_ledger, 2 * ledger.size());
+}
+
+}  // namespace tankard::cache
