@@ -1,0 +1,79 @@
+#pragma once
+// The socket of one client with its input buffer and time limits: bytes in, bytes out, and the ways to end it.
+//
+// Life: idle (waits for the first byte of a request) <-> busy (a request is read and answered) -> closed.
+// Owned by its session; others hold weak_ptrs and post to executor(). Not thread-safe.
+
+#include <array>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "proxy/http/server.hpp"
+#include "proxy/net/deadline.hpp"
+#include "proxy/net/stream.hpp"
+
+namespace tankard::proxy::http {
+
+struct service;
+
+/// What is sent in one go: for a chunk its header, its data and its CRLF. Empty buffers are skipped.
+using gather = std::array<asio::const_buffer, 3>;
+
+class connection : public std::enable_shared_from_this<connection> {
+ public:
+  connection(asio::ip::tcp::socket socket, std::shared_ptr<const service> shared, std::uint16_t listener);
+
+  asio::any_io_executor executor() { return stream_.get_executor(); }
+  boost::beast::flat_buffer& input() noexcept { return input_; }
+  const std::string& peer() const noexcept { return peer_; }
+  std::uint16_t listener() const noexcept { return listener_; }
+
+  /// Waits until input() is not empty, as an idle connection that a drain may close.
+  awaitable<error_code> wait_for_request();
+  /// Appends to input() what the client sends next, at most `most` bytes. The limit is armed by the caller.
+  /// Errors: eof, timed_out where the read limit passed.
+  awaitable<error_code> read_more(std::size_t most);
+  void arm_read(std::chrono::steady_clock::duration limit) { read_limit_.arm(limit); }
+  void disarm_read() noexcept { read_limit_.disarm(); }
+
+  /// Sends everything; the write limit is armed anew for each part that the client takes. timed_out where it passed.
+  /// `more_follows` lets the kernel hold the bytes back for a moment, to go out together with the next ones.
+  awaitable<error_code> write_all(gather buffers, bool more_follows);
+
+  /// Ends the sending direction and skips input until the client has closed too, for a short time: it gets to read the
+  /// answer, which a close with unread input would replace by a reset. Then closes.
+  awaitable<void> close_gently();
+  void close() noexcept { stream_.close(); }
+  /// Resets the connection: nothing that was sent looks like a proper end.
+  void reset() noexcept;
+  /// Ends the sending direction and every operation under way.
+  void break_off() noexcept;
+
+  /// Ends every operation under way with operation_aborted; the connection stays.
+  void cancel() noexcept {
+    error_code ignored;  // there may be nothing to cancel
+    stream_.socket().cancel(ignored);
+  }
+
+  void close_if_idle() noexcept;
+  bool draining() const noexcept;  ///< the server ends: no further request is begun
+
+ private:
+  void on_read_expiry() noexcept;
+  awaitable<boost::system::result<std::size_t>> write_some(const gather& buffers, bool more_follows);
+
+  net::stream stream_;
+  boost::beast::flat_buffer input_;
+  const std::shared_ptr<const service> shared_;
+  const server_limits& limits_;
+  net::deadline read_limit_;
+  net::deadline write_limit_;
+  std::string peer_;
+  std::uint16_t listener_;
+  bool idle_ = false;
+  bool writing_ = false;
+};
+
+}  // namespace tankard::proxy::http

@@ -1,0 +1,154 @@
+#include "proxy/http/headers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/http/rfc7230.hpp>
+#include <cstdint>
+#include <map>
+#include <random>
+#include "proxy/net/ascii.hpp"
+
+namespace tankard::proxy::http {
+namespace {
+
+namespace bhttp = boost::beast::http;
+using bhttp::field;
+
+constexpr std::array<std::string_view, 10> connection_headers{"Connection",
+                                                              "Keep-Alive",
+                                                              "Proxy-Connection",
+                                                              "Proxy-Authenticate",
+                                                              "Proxy-Authorization",
+                                                              "Proxy-Authentication-Info",
+                                                              "TE",
+                                                              "Trailer",
+                                                              "Transfer-Encoding",
+                                                              "Upgrade"};
+
+// `Expect` is here because the exchange answers it itself.
+constexpr std::array<std::string_view, 2> framing_headers{"Content-Length", "Expect"};
+
+constexpr std::array<std::string_view, 10> harmless_headers{"Host",       "Accept",        "User-Agent", "Git-Protocol",
+                                                            "Pragma",     "Cache-Control", "Expect",     "traceparent",
+                                                            "tracestate", "X-Request-Id"};
+constexpr std::array<std::string_view, 2> harmless_prefixes{"accept-", "content-"};
+
+template <std::size_t N>
+bool contains(const std::array<std::string_view, N>& names, std::string_view name) noexcept {
+  return std::any_of(names.begin(), names.end(), [name](std::string_view n) { return net::equal_any_case(n, name); });
+}
+
+bool named_by_connection(std::string_view name, const fields& headers) noexcept {
+  const auto [first, last] = headers.equal_range(field::connection);
+  return std::any_of(first, last, [name](const auto& f) {
+    const bhttp::token_list tokens(f.value());
+    return std::any_of(tokens.begin(), tokens.end(), [name](const auto& t) { return net::equal_any_case(t, name); });
+  });
+}
+
+bool is_harmless(std::string_view name, const fields& headers) noexcept {
+  if (contains(harmless_headers, name) || is_hop_by_hop(name, headers)) return true;
+  return std::any_of(harmless_prefixes.begin(), harmless_prefixes.end(), [name](std::string_view prefix) {
+    return name.size() >= prefix.size() && net::equal_any_case(name.substr(0, prefix.size()), prefix);
+  });
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_hop_by_hop(std::string_view name, const fields& headers) noexcept {
+  return contains(connection_headers, name) || named_by_connection(name, headers);
+}
+
+fields end_to_end(const fields& headers) {
+  fields kept;
+  for (const auto& f : headers) {
+    const std::string_view name = f.name_string();
+    if (contains(framing_headers, name) || is_hop_by_hop(name, headers)) continue;
+    kept.insert(f.name(), f.name_string(), f.value());
+  }
+  return kept;
+}
+
+bool bears_credential(const fields& headers) noexcept {
+  return std::any_of(headers.begin(), headers.end(),
+                     [&headers](const auto& f) { return !is_harmless(f.name_string(), headers); });
+}
+
+std::string credential_text(const fields& headers) {
+  std::multimap<std::string, std::string>
+      lines;  // repeats of one name keep their order: it may mean something upstream
+  for (const auto& f : headers) {
+    if (!is_harmless(f.name_string(), headers)) lines.emplace(lower(f.name_string()), std::string(f.value()));
+  }
+  std::string text;
+  for (const auto& [name, value] : lines) {
+    text += name;
+    text += ": ";
+    text += value;
+    text += '\n';
+  }
+  return text;
+}
+
+int requested_protocol_version(const fields& headers) noexcept {
+  int version = 0;
+  std::string_view rest = headers["Git-Protocol"];
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    const std::string_view entry = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (entry == "version=1") version = std::max(version, 1);
+    if (entry == "version=2") version = 2;
+  }
+  return version;
+}
+
+bool has_ambiguous_headers(const fields& headers) noexcept {
+  return headers.count(field::authorization) > 1 || headers.count("Git-Protocol") > 1 ||
+         headers.count(field::content_length) > 1 || headers.count(field::host) != 1;
+}
+
+std::string make_request_id() {
+  thread_local std::mt19937_64 source{[] {
+    std::random_device entropy;
+    return (static_cast<std::uint64_t>(entropy()) << 32) ^ entropy();
+  }()};
+  std::string id(16, '0');
+  std::uint64_t value = source();
+  for (char& digit : id) {
+    digit = "0123456789abcdef"[value & 15u];
+    value >>= 4;
+  }
+  return id;
+}
+
+fields towards_upstream(const fields& headers, std::string_view id) {
+  fields out = end_to_end(headers);
+  out.set("Accept-Encoding", "identity");
+  add_tracing(out, id);
+  return out;
+}
+
+void add_tracing(fields& headers, std::string_view id) {
+  if (headers.find("X-Request-Id") == headers.end()) headers.set("X-Request-Id", id);
+  if (headers.find("traceparent") == headers.end()) {
+    std::string const parent = "00-" + make_request_id() + make_request_id() + "-" + std::string(id) + "-00";
+    headers.set("traceparent", parent);
+  }
+}
+
+void add_no_cache(fields& headers) {
+  headers.set(field::expires, "Fri, 01 Jan 1980 00:00:00 GMT");
+  headers.set(field::pragma, "no-cache");
+  headers.set(field::cache_control, "no-cache, max-age=0, must-revalidate");
+}
+
+}  // namespace tankard::proxy::http

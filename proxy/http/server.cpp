@@ -1,0 +1,255 @@
+#include "proxy/http/server.hpp"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "proxy/http/connection.hpp"
+#include "proxy/http/session.hpp"
+#include "proxy/net/io_runtime.hpp"
+#include "proxy/net/task_group.hpp"
+
+namespace tankard::proxy::http {
+namespace {
+
+using tcp = asio::ip::tcp;
+
+constexpr std::chrono::milliseconds accept_back_off{100};  // out of descriptors or memory: wait for sessions to end
+constexpr std::chrono::seconds cut_interval{1};
+constexpr std::size_t max_rejections = 256;  // told why at one time; beyond it connections are closed unanswered
+
+/// One of a bounded number of places, free again when this goes, also where the io_context is destroyed under its
+/// session.
+class place {
+ public:
+  explicit place(std::shared_ptr<std::atomic<std::size_t>> used) : used_(std::move(used)) { used_->fetch_add(1); }
+  place(place&&) noexcept = default;
+  place& operator=(place&&) = delete;
+  ~place() {
+    if (used_) used_->fetch_sub(1);
+  }
+
+ private:
+  std::shared_ptr<std::atomic<std::size_t>> used_;
+};
+
+}  // namespace
+
+// Sockets and acceptors are owned by the coroutines that use them, which die with their io_context; here they are only
+// known, so that nothing touches a socket after its context or from another thread than its own.
+struct server::state : std::enable_shared_from_this<state> {
+  state(net::io_runtime& r, std::shared_ptr<service> s)
+      : runtime(r), shared(std::move(s)), sessions([s = shared](std::exception_ptr) { s->failed.fetch_add(1); }) {}
+
+  struct registration;
+
+  void admit(tcp::socket socket, std::uint16_t index);
+  void begin_session(const std::shared_ptr<connection>& client);
+  void begin_rejection(const std::shared_ptr<connection>& client);
+  void remember(const std::shared_ptr<connection>& client);
+  void forget(const connection* client);
+  void stop_accepting();
+  void for_each_connection(void (*action)(connection&));
+
+  /// False where there is no memory or descriptor for one more connection.
+  static awaitable<bool> accept_one(state& self, tcp::acceptor& acceptor, std::uint16_t index);
+  static awaitable<void> accept_loop(std::shared_ptr<state> self, std::shared_ptr<tcp::acceptor> acceptor,
+                                     std::uint16_t index);
+  static awaitable<void> session(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client);
+  static awaitable<void> rejection(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client);
+
+  net::io_runtime& runtime;
+  std::shared_ptr<service> shared;
+  const std::shared_ptr<std::atomic<std::size_t>> open = std::make_shared<std::atomic<std::size_t>>(0);
+  const std::shared_ptr<std::atomic<std::size_t>> rejecting = std::make_shared<std::atomic<std::size_t>>(0);
+  std::atomic<std::uint64_t> accepted{0};
+  std::atomic<std::uint64_t> rejected{0};
+  std::mutex mutex;
+  std::unordered_map<const connection*, std::weak_ptr<connection>> connections;  // guarded by mutex
+  std::vector<std::weak_ptr<tcp::acceptor>> acceptors;                           // guarded by mutex
+  net::task_group sessions;
+};
+
+/// Keeps a connection known for as long as the frame that holds this.
+struct server::state::registration {
+  registration(state& s, const std::shared_ptr<connection>& c) : server(s), client(c.get()) {}
+  ~registration() { server.forget(client); }
+  registration(const registration&) = delete;
+  registration& operator=(const registration&) = delete;
+  state& server;
+  const connection* client;
+};
+
+awaitable<void> server::state::session(std::shared_ptr<state> self, place, std::shared_ptr<connection> client) {
+  const registration known(*self, client);
+  co_await run_session(client, self->shared);
+}
+
+awaitable<void> server::state::rejection(std::shared_ptr<state> self, place, std::shared_ptr<connection> client) {
+  const registration known(*self, client);
+  co_await run_rejection(client);
+}
+
+void server::state::remember(const std::shared_ptr<connection>& client) {
+  const std::lock_guard lock(mutex);
+  connections.insert_or_assign(client.get(), client);
+}
+
+void server::state::forget(const connection* client) {
+  const std::lock_guard lock(mutex);
+  connections.erase(client);
+}
+
+void server::state::begin_session(const std::shared_ptr<connection>& client) {
+  accepted.fetch_add(1);
+  remember(client);
+  sessions.spawn(client->executor(), session(shared_from_this(), place(open), client));
+}
+
+void server::state::begin_rejection(const std::shared_ptr<connection>& client) {
+  rejected.fetch_add(1);
+  if (rejecting->load() >= max_rejections) return;
+  remember(client);
+  sessions.spawn(client->executor(), rejection(shared_from_this(), place(rejecting), client));
+}
+
+void server::state::admit(tcp::socket socket, std::uint16_t index) {
+  const auto client = std::make_shared<connection>(std::move(socket), shared, index);
+  if (open->load() < shared->limits.max_connections) {
+    begin_session(client);
+  } else {
+    begin_rejection(client);
+  }
+}
+
+awaitable<bool> server::state::accept_one(state& self, tcp::acceptor& acceptor, std::uint16_t index) {
+  try {
+    const asio::any_io_executor home = self.runtime.next().get_executor();
+    auto [ec, socket] = co_await acceptor.async_accept(home, use_nothrow);
+    if (!ec) self.admit(std::move(socket), index);
+    co_return !ec || ec == asio::error::connection_aborted;
+  } catch (const std::exception&) {  // no memory: this connection is lost, the listener is not
+    self.shared->failed.fetch_add(1);
+    co_return false;
+  }
+}
+
+awaitable<void> server::state::accept_loop(std::shared_ptr<state> self, std::shared_ptr<tcp::acceptor> acceptor,
+                                           std::uint16_t index) {
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  while (acceptor->is_open()) {
+    const bool served = co_await accept_one(*self, *acceptor, index);
+    if (served || !acceptor->is_open()) continue;
+    pause.expires_after(accept_back_off);
+    co_await pause.async_wait(use_nothrow);
+  }
+}
+
+void server::state::stop_accepting() {
+  shared->draining = true;
+  const std::lock_guard lock(mutex);
+  for (const auto& known : acceptors) {
+    auto acceptor = known.lock();
+    if (!acceptor) continue;
+    const auto ex = acceptor->get_executor();
+    asio::post(ex, [acceptor = std::move(acceptor)] {
+      error_code ignored;
+      acceptor->close(ignored);
+    });
+  }
+}
+
+void server::state::for_each_connection(void (*action)(connection&)) {
+  const std::lock_guard lock(mutex);
+  for (const auto& [_, known] : connections) {
+    auto client = known.lock();
+    if (!client) continue;
+    const auto ex = client->executor();
+    asio::post(ex, [action, client = std::move(client)] { action(*client); });
+  }
+}
+
+server::server(net::io_runtime& runtime, server_limits limits, handler handle, reporter report) {
+  auto shared = std::make_shared<service>();
+  shared->limits = limits;
+  shared->handle = std::move(handle);
+  shared->report = std::move(report);
+  state_ = std::make_shared<state>(runtime, std::move(shared));
+}
+
+server::~server() {
+  state_->stop_accepting();
+  state_->for_each_connection([](connection& c) { c.close(); });
+}
+
+namespace {
+
+boost::system::result<tcp::endpoint> resolve_host(asio::io_context& context, std::string host, std::uint16_t port) {
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  error_code ec;
+  const auto address = asio::ip::make_address(host, ec);
+  if (!ec) return tcp::endpoint(address, port);
+  tcp::resolver resolver(context);
+  const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, ec);
+  if (ec) return ec;
+  return found.begin()->endpoint();
+}
+
+error_code open_acceptor(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
+  error_code ec;
+  acceptor.open(endpoint.protocol(), ec);
+  if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+  if (!ec) acceptor.bind(endpoint, ec);
+  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+  return ec;
+}
+
+}  // namespace
+
+boost::system::result<tcp::endpoint> server::listen(const std::string& host, std::uint16_t port) {
+  auto& home = state_->runtime.next();
+  const auto endpoint = resolve_host(home, host, port);
+  if (!endpoint) return endpoint.error();
+  auto acceptor = std::make_shared<tcp::acceptor>(home);
+  if (const error_code ec = open_acceptor(*acceptor, *endpoint)) return ec;
+  error_code ec;
+  const auto bound = acceptor->local_endpoint(ec);
+  if (ec) return ec;
+  std::uint16_t index = 0;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->shared->draining) return error_code(asio::error::shut_down);
+    index = static_cast<std::uint16_t>(state_->acceptors.size());
+    state_->acceptors.emplace_back(acceptor);
+  }
+  state_->sessions.spawn(home.get_executor(), state::accept_loop(state_, std::move(acceptor), index));
+  return bound;
+}
+
+awaitable<void> server::drain(std::chrono::steady_clock::duration cap) {
+  const auto self = state_;
+  self->stop_accepting();
+  self->for_each_connection([](connection& c) { c.close_if_idle(); });
+  bool ended = co_await self->sessions.wait_empty(cap);
+  while (!ended) {
+    self->for_each_connection([](connection& c) { c.close(); });
+    ended = co_await self->sessions.wait_empty(cut_interval);
+  }
+}
+
+server_stats server::stats() const noexcept {
+  server_stats now;
+  now.open_connections = state_->open->load();
+  now.in_flight_requests = state_->shared->in_flight.load();
+  now.accepted = state_->accepted.load();
+  now.rejected_connections = state_->rejected.load();
+  now.failed_sessions = state_->shared->failed.load();
+  return now;
+}
+
+}  // namespace tankard::proxy::http

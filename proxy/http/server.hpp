@@ -1,0 +1,63 @@
+#pragma once
+// The listener and its sessions: accepts, bounds, keeps alive, drains.
+
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/http/exchange.hpp"
+#include "proxy/net/asio.hpp"
+
+namespace tankard::proxy::net {
+class io_runtime;
+}
+
+namespace tankard::proxy::http {
+
+struct server_limits {
+  std::size_t max_connections = 20'000;                   ///< beyond it: 503 and close
+  std::size_t max_header_bytes = 64u << 10;               ///< beyond it: 431 and close
+  std::chrono::milliseconds header_timeout{30'000};       ///< from the first byte of a head to its end: 408
+  std::chrono::milliseconds keep_alive_timeout{75'000};   ///< idle between requests: closed silently
+  std::chrono::milliseconds body_idle_timeout{60'000};    ///< no byte of a body while it is being read
+  std::chrono::milliseconds write_idle_timeout{300'000};  ///< no byte taken by the client while an answer is written
+  std::size_t max_drained_body = 256u << 10;  ///< unread body that is skipped to keep a connection; more closes it
+};
+
+/// Handles one request. Exceptions become 500 (or a broken end). Runs on the connection's own io_context.
+using handler = std::function<awaitable<void>(exchange&)>;
+/// Called once for every request, malformed ones included, after its answer. Must not throw.
+using reporter = std::function<void(const exchange&, const request_report&)>;
+
+struct server_stats {
+  std::size_t open_connections = 0;
+  std::size_t in_flight_requests = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t rejected_connections = 0;
+  std::uint64_t failed_sessions = 0;  ///< ended by an exception outside of a handler: a fault of ours, or no memory
+};
+
+class server {
+ public:
+  server(net::io_runtime& runtime, server_limits limits, handler handle, reporter report);
+  ~server();
+
+  /// Binds and begins to accept. Port 0 picks a free one. Returns the bound endpoint; error where the address is taken.
+  boost::system::result<asio::ip::tcp::endpoint> listen(const std::string& host, std::uint16_t port);
+
+  /// Refuses new connections, lets requests in flight finish for at most `cap`, closes idle connections, then cuts the
+  /// rest. Completes when every session has ended. Call once.
+  awaitable<void> drain(std::chrono::steady_clock::duration cap);
+
+  server_stats stats() const noexcept;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace tankard::proxy::http
