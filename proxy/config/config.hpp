@@ -1,0 +1,120 @@
+#pragma once
+// Everything an operator can set: one struct tree, filled from one table of settings (settings.cpp: key, type, default,
+// range, unit, text), from which the parser, `--set`, the environment names and README's table are made. Plain values;
+// immutable once the process runs. Thread-safe to read.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/repo_key.hpp"
+
+namespace tankard::proxy::config {
+
+struct endpoint {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;
+};
+
+enum class public_policy : std::uint8_t { automatic, never };
+
+struct upstream {
+  std::string name;              ///< metric label; default: host[:port] of the URL
+  std::string scheme = "https";  ///< http | https
+  std::string host;              ///< lower case; an IPv6 address without brackets
+  std::uint16_t port = 443;
+  std::string base_path;           ///< decoded, "" or "/prefix", no trailing '/'
+  std::string mount;               ///< "" (the root) or "/github.com", no trailing '/'
+  std::vector<std::string> hosts;  ///< Host header values (lower case, with :port where given) that belong to this
+                                   ///< upstream alone: it is mounted at their root and nowhere else, `mount` is ""
+  cache::upstream_kind kind = cache::upstream_kind::generic;
+  bool enabled = true;  ///< false: treated as an outage, reason `disabled` (test switch)
+  bool push = true;
+  std::vector<std::string> allow;  ///< repository globs; empty = all
+  std::vector<std::string> deny;
+  public_policy is_public = public_policy::automatic;
+  std::filesystem::path ca_file;
+
+  std::string origin() const;  ///< "https://github.com" or with :port where it is not the default
+  std::string url() const;     ///< origin and base path, percent-encoded
+};
+
+struct ls_refs {
+  std::chrono::seconds max_age{0};  ///< 0 = always ask
+  std::chrono::seconds ttl{300};
+  std::chrono::milliseconds patience{3000};
+  std::size_t max_bytes = 256u << 20;
+  std::size_t max_entries = 1'000'000;
+  std::size_t max_response_bytes = 256u << 20;  ///< a longer listing is passed through, not kept
+  std::filesystem::path cache_path;             ///< empty = <cache.directory>/ls-refs
+};
+
+struct timeouts {
+  std::chrono::milliseconds connect{5'000};
+  std::chrono::milliseconds first_byte{30'000};
+  std::chrono::milliseconds ls_refs_total{60'000};
+  std::chrono::milliseconds fetch_idle{600'000};
+  std::chrono::seconds drain{30};
+};
+
+struct limits {
+  std::size_t connections = 20'000;
+  std::size_t header_bytes = 64u << 10;
+  std::size_t body_bytes = 64u << 20;    ///< of one request, inflated
+  std::size_t body_memory = 256u << 20;  ///< of all request bodies and upstream answers together
+  std::chrono::seconds header{30};
+  std::chrono::seconds body{120};  ///< for a whole request body that is kept in memory
+  std::chrono::seconds keep_alive{75};
+  std::chrono::seconds write_idle{300};
+  std::size_t children = 32;  ///< git children serving clients at one time
+  std::size_t children_waiting = 1'024;
+  std::size_t child_memory = std::size_t{4} << 30;  ///< address space of one git child
+  std::size_t upstream_connections = 256;           ///< per upstream
+};
+
+struct sync {
+  std::chrono::milliseconds patience{
+      5000};  ///< a client waits so long for a sync before its own request is streamed through
+  std::size_t max_haves = 256;
+  std::size_t concurrent = 4;  ///< packs being taken in at one time, over all repositories
+  std::size_t waiting = 256;
+  std::vector<std::string> mirror_refs{"refs/heads/", "refs/tags/"};
+};
+
+struct admin {
+  endpoint listen{"127.0.0.1", 8081};
+  std::filesystem::path token_file;  ///< empty = <cache.directory>/admin.token, made at start
+  std::vector<std::string> hosts;    ///< further Host header values that are accepted
+};
+
+struct log {
+  std::string format = "auto";  ///< auto | text | json
+  std::string level = "info";   ///< debug | info | warning | error
+};
+
+struct config {
+  endpoint listen{"127.0.0.1", 8080};
+  std::filesystem::path cache_directory;    ///< default: $XDG_CACHE_HOME/tankard, /var/cache/tankard for root
+  std::size_t min_free_bytes = 512u << 20;  ///< below it nothing is kept on disk (stream-through without a tee)
+  bool offline = false;                     ///< every upstream is treated as away
+  bool offline_mode = true;                 ///< answer outages from the cache
+  bool allow_shared_authority = false;      ///< several upstreams by path on one listener, though git's credential
+                                            ///< helpers cannot tell them apart without credential.useHttpPath
+  unsigned threads = 0;                     ///< io threads; 0 = one per core
+  unsigned blocking_threads = 4;
+  ls_refs refs;
+  timeouts time;
+  limits limit;
+  sync syncing;
+  admin admin_listener;
+  log logging;
+  std::vector<upstream> upstreams;  ///< never empty, names and mounts unique
+
+  std::filesystem::path ls_refs_path() const;  ///< refs.cache_path, or its default under cache_directory
+  std::filesystem::path token_path() const;    ///< admin_listener.token_file, or its default under cache_directory
+};
+
+}  // namespace tankard::proxy::config

@@ -1,0 +1,109 @@
+#include "proxy/config/glob.hpp"
+
+#include <algorithm>
+
+namespace tankard::proxy::config {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::vector<glob> folded(const std::vector<std::string>& patterns, const cache::kind_rules& rules) {
+  std::vector<glob> out;
+  for (auto p : patterns) {
+    while (p.starts_with('/')) p.erase(0, 1);
+    while (p.ends_with('/')) p.pop_back();
+    if (rules.folds_dot_git && p.ends_with(".git")) p.resize(p.size() - 4);
+    if (rules.folds_case) std::transform(p.begin(), p.end(), p.begin(), lower);
+    out.emplace_back(p);
+  }
+  return out;
+}
+
+bool any_matches(const std::vector<glob>& globs, std::string_view path) {
+  return std::any_of(globs.begin(), globs.end(), [&](const glob& g) { return g.matches(path); });
+}
+
+}  // namespace
+
+glob::glob(std::string_view pattern) {
+  using kind = step::kind;
+  for (std::size_t i = 0; i < pattern.size();) {
+    bool const segment_begins = i == 0 || pattern[i - 1] == '/';
+    auto const rest = pattern.substr(i);
+    if (segment_begins && rest.starts_with("**/")) {
+      steps_.push_back({kind::segments});
+      steps_.push_back({kind::segments_more});
+      i += 3;
+    } else if (rest.starts_with("**")) {
+      steps_.push_back({kind::run_across});
+      i += 2;
+    } else {
+      auto const what = rest[0] == '*' ? kind::run : rest[0] == '?' ? kind::one : kind::literal;
+      steps_.push_back({what, rest[0]});
+      i += 1;
+    }
+  }
+}
+
+/// Marks step `i` as reached, and those that are reached from it without a character.
+void glob::enter(std::vector<bool>& at, std::size_t i) const {
+  using kind = step::kind;
+  for (;;) {
+    if (at[i]) return;
+    at[i] = true;
+    if (i == steps_.size()) return;
+    auto const what = steps_[i].what;
+    if (what == kind::segments) {
+      at[i + 1] = true;
+      i += 2;
+    } else if (what == kind::run || what == kind::run_across) {
+      i += 1;
+    } else {
+      return;
+    }
+  }
+}
+
+bool glob::matches(std::string_view path) const {
+  using kind = step::kind;
+  std::vector<bool> at(steps_.size() + 1), next(steps_.size() + 1);
+  enter(at, 0);
+  for (char const c : path) {
+    next.assign(next.size(), false);
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      if (!at[i]) continue;
+      switch (steps_[i].what) {
+        case kind::literal:
+          if (c == steps_[i].c) enter(next, i + 1);
+          break;
+        case kind::one:
+          if (c != '/') enter(next, i + 1);
+          break;
+        case kind::run:
+          if (c != '/') enter(next, i);
+          break;
+        case kind::run_across:
+          enter(next, i);
+          break;
+        case kind::segments:
+          break;
+        case kind::segments_more:
+          next[i] = true;
+          if (c == '/') enter(next, i + 1);
+          break;
+      }
+    }
+    at.swap(next);
+  }
+  return at[steps_.size()];
+}
+
+repository_filter::repository_filter(const upstream& u)
+    : allow_(folded(u.allow, cache::rules_of(u.kind))), deny_(folded(u.deny, cache::rules_of(u.kind))) {}
+
+bool repository_filter::admits(std::string_view path) const {
+  if (any_matches(deny_, path)) return false;
+  return allow_.empty() || any_matches(allow_, path);
+}
+
+}  // namespace tankard::proxy::config

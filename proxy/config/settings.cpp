@@ -1,0 +1,237 @@
+#include "proxy/config/settings.hpp"
+
+#include <algorithm>
+
+namespace tankard::proxy::config {
+namespace {
+
+using enum value_type;
+constexpr std::int64_t second = 1'000, minute = 60 * second, hour = 60 * minute, day = 24 * hour;
+constexpr std::int64_t kib = 1024, mib = 1024 * kib, gib = 1024 * mib, tib = 1024 * gib;
+
+constexpr value_rule flag{boolean};
+constexpr value_rule any_path{path};
+constexpr value_rule any_text{text};
+constexpr value_rule any_list{list};
+constexpr value_rule any_address{address};
+constexpr value_rule number(std::int64_t min, std::int64_t max) { return {integer, min, max}; }
+constexpr value_rule size(std::int64_t min, std::int64_t max) { return {bytes, min, max}; }
+constexpr value_rule span_of(std::int64_t min, std::int64_t max) { return {duration, min, max}; }
+constexpr value_rule one_of(std::string_view choices) { return {text, 0, 0, choices}; }
+
+template <auto Member>
+value_ref in(config& c) {
+  return &(c.*Member);
+}
+template <auto Section, auto Member>
+value_ref in(config& c) {
+  return &(c.*Section.*Member);
+}
+template <auto Member>
+value_ref of(upstream_draft& u) {
+  return &(u.*Member);
+}
+
+constexpr setting<config> globals[] = {
+    {"listen", any_address, in<&config::listen>, "", "Address and port that git clients connect to."},
+    {"cache.directory", any_path, in<&config::cache_directory>,
+     "`$XDG_CACHE_HOME/tankard`, `~/.cache/tankard`, or `/var/cache/tankard` for root",
+     "Directory of everything that is remembered; one process per directory."},
+    {"cache.min_free_bytes", size(0, 64 * tib), in<&config::min_free_bytes>, "",
+     "With less free space than this nothing new is kept on disk; answers are streamed through."},
+    {"offline", flag, in<&config::offline>, "", "Treat every upstream as away, and answer from the cache."},
+    {"offline_mode", flag, in<&config::offline_mode>, "", "Answer from the cache while an upstream is away."},
+    {"allow_shared_authority", flag, in<&config::allow_shared_authority>, "",
+     "Allow several upstreams by path on one listener; clients must then set git's `credential.useHttpPath`."},
+    {"threads", number(0, 256), in<&config::threads>, "", "Threads for network work; 0 is one per core."},
+    {"blocking_threads", number(1, 256), in<&config::blocking_threads>, "",
+     "Threads for work that blocks on the disk."},
+
+    {"ls_refs.max_age", span_of(0, day), in<&config::refs, &ls_refs::max_age>, "",
+     "Answer from memory without asking the upstream while refs are younger; 0s always asks."},
+    {"ls_refs.ttl", span_of(0, 365 * day), in<&config::refs, &ls_refs::ttl>, "",
+     "Refs older than this are still served in an outage, but warned about and counted."},
+    {"ls_refs.patience", span_of(1, 10 * minute), in<&config::refs, &ls_refs::patience>, "",
+     "A slow upstream is waited for this long before remembered refs are served."},
+    {"ls_refs.max_bytes", size(mib, tib), in<&config::refs, &ls_refs::max_bytes>, "",
+     "Memory for remembered refs of all repositories."},
+    {"ls_refs.max_entries", number(1, 100'000'000), in<&config::refs, &ls_refs::max_entries>, "",
+     "Repositories whose refs are remembered."},
+    {"ls_refs.max_response_bytes", size(64 * kib, 16 * gib), in<&config::refs, &ls_refs::max_response_bytes>, "",
+     "A longer listing is passed through and not kept."},
+    {"ls_refs.cache_path", any_path, in<&config::refs, &ls_refs::cache_path>, "`<cache.directory>/ls-refs`",
+     "Directory of the remembered refs."},
+
+    {"timeouts.connect", span_of(10, 10 * minute), in<&config::time, &timeouts::connect>, "",
+     "For reaching an upstream, all its addresses tried."},
+    {"timeouts.first_byte", span_of(10, hour), in<&config::time, &timeouts::first_byte>, "",
+     "From a request to the first byte of the upstream's answer."},
+    {"timeouts.ls_refs_total", span_of(10, hour), in<&config::time, &timeouts::ls_refs_total>, "",
+     "For a whole listing of refs."},
+    {"timeouts.fetch_idle", span_of(second, day), in<&config::time, &timeouts::fetch_idle>, "",
+     "Silence of an upstream in the middle of a pack."},
+    {"timeouts.drain", span_of(0, hour), in<&config::time, &timeouts::drain>, "",
+     "For running requests when tankard is told to stop."},
+
+    {"limits.connections", number(1, 1'000'000), in<&config::limit, &limits::connections>, "",
+     "Client connections at one time."},
+    {"limits.header_bytes", size(4 * kib, 16 * mib), in<&config::limit, &limits::header_bytes>, "",
+     "Head of one request."},
+    {"limits.body_bytes", size(64 * kib, 16 * gib), in<&config::limit, &limits::body_bytes>, "",
+     "Body of one fetch or ls-refs request, inflated."},
+    {"limits.body_memory", size(64 * kib, tib), in<&config::limit, &limits::body_memory>, "",
+     "Request bodies and upstream answers held in memory, all clients together."},
+    {"limits.header", span_of(second, hour), in<&config::limit, &limits::header>, "",
+     "For a client to send the head of a request."},
+    {"limits.body", span_of(second, day), in<&config::limit, &limits::body>, "",
+     "For a client to send a body that is held in memory."},
+    {"limits.keep_alive", span_of(0, day), in<&config::limit, &limits::keep_alive>, "",
+     "An idle client connection is closed after this."},
+    {"limits.write_idle", span_of(second, day), in<&config::limit, &limits::write_idle>, "",
+     "A client that takes no byte of its answer for so long is cut off."},
+    {"limits.children", number(1, 10'000), in<&config::limit, &limits::children>, "",
+     "git processes serving clients at one time."},
+    {"limits.children_waiting", number(0, 1'000'000), in<&config::limit, &limits::children_waiting>, "",
+     "Requests that may wait for such a process."},
+    {"limits.child_memory", size(64 * mib, 64 * tib), in<&config::limit, &limits::child_memory>, "",
+     "Address space of one git process."},
+    {"limits.upstream_connections", number(1, 100'000), in<&config::limit, &limits::upstream_connections>, "",
+     "Connections to one upstream."},
+
+    {"sync.patience", span_of(0, hour), in<&config::syncing, &sync::patience>, "",
+     "A client waits so long for a repository to catch up before its own request is streamed through."},
+    {"sync.max_haves", number(0, 4096), in<&config::syncing, &sync::max_haves>, "",
+     "Known commits that are named to the upstream when catching up."},
+    {"sync.concurrent", number(1, 1024), in<&config::syncing, &sync::concurrent>, "",
+     "Packs being taken in at one time."},
+    {"sync.waiting", number(0, 100'000), in<&config::syncing, &sync::waiting>, "", "Repositories waiting to catch up."},
+    {"sync.mirror_refs", any_list, in<&config::syncing, &sync::mirror_refs>, "",
+     "Prefixes of the refs that the store keeps."},
+
+    {"admin.listen", any_address, in<&config::admin_listener, &admin::listen>, "",
+     "Address and port of status page, health, metrics and API."},
+    {"admin.token_file", any_path, in<&config::admin_listener, &admin::token_file>,
+     "`<cache.directory>/admin.token`, made at start",
+     "File with the token that changes through the API need; readable by its owner only."},
+    {"admin.hosts", any_list, in<&config::admin_listener, &admin::hosts>, "",
+     "Names under which the admin listener may be asked for, besides its address and those of this machine's "
+     "loopback."},
+
+    {"log.format", one_of("auto|text|json"), in<&config::logging, &log::format>, "",
+     "Lines of text or JSON; auto is text on a terminal and JSON elsewhere."},
+    {"log.level", one_of("debug|info|warning|error"), in<&config::logging, &log::level>, "",
+     "What is logged: lines of this level and above."},
+};
+
+using draft = upstream_draft;
+constexpr setting<draft> per_upstream[] = {
+    {"url", any_text, of<&draft::url>, "none, must be set",
+     "Where it is: `https://host[:port][/path]`, without a user name."},
+    {"mount", any_text, of<&draft::mount>, "`/host[:port][/path]` of its URL",
+     "Path below which clients reach it; `/` is the root."},
+    {"hosts", any_list, of<&draft::hosts>, "",
+     "Host names of tankard that belong to this upstream alone, instead of a mount."},
+    {"kind", one_of("auto|generic|github|gitlab|gitea|bitbucket|gerrit"), of<&draft::kind>, "",
+     "Whose rules for repository names hold; auto knows the public hosts and takes generic for others."},
+    {"enabled", flag, of<&draft::enabled>, "", "false treats it as away: for drills and maintenance."},
+    {"push", flag, of<&draft::push>, "", "Pass pushes through."},
+    {"allow", any_list, of<&draft::allow>, "",
+     "Globs (`*`, `**`, `?`) of repositories that may be asked for; empty is all."},
+    {"deny", any_list, of<&draft::deny>, "", "Globs of repositories that may not; they win over `allow`."},
+    {"public", one_of("auto|never"), of<&draft::is_public>, "",
+     "auto learns from anonymous listings which repositories are public; never treats all as private."},
+    {"ca_file", any_path, of<&draft::ca_file>, "the system's", "PEM file of the authorities that may vouch for it."},
+};
+
+template <class Owner>
+std::string default_of(const setting<Owner>& s) {
+  if (!s.default_note.empty()) return std::string{s.default_note};
+  Owner fresh;
+  auto const value = show(s.rule, s.at(fresh));
+  return value.empty() ? "empty" : "`" + value + "`";
+}
+
+std::string cell(std::string text) {
+  for (std::size_t at = 0; (at = text.find('|', at)) != text.npos; at += 2) text.insert(at, 1, '\\');
+  return text;
+}
+
+template <class Owner>
+void add_rows(std::string& out, std::span<const setting<Owner>> rows, const std::string& prefix) {
+  for (auto const& s : rows) {
+    auto const key = prefix + std::string{s.key};
+    auto const range = range_of(s.rule);
+    out += "| `" + key + "` | " + std::string{to_string(s.rule.type)} + " | " + cell(default_of(s)) + " | " +
+           cell(range) + " | " + cell(std::string{s.doc}) + " |\n";
+  }
+}
+
+upstream_draft draft_of(const upstream& u) {
+  upstream_draft d;
+  d.name = u.name;
+  d.url = u.url();
+  d.hosts = u.hosts;
+  if (u.hosts.empty()) d.mount = u.mount.empty() ? "/" : u.mount;
+  d.kind = cache::to_string(u.kind);
+  d.enabled = u.enabled;
+  d.push = u.push;
+  d.allow = u.allow;
+  d.deny = u.deny;
+  d.is_public = u.is_public == public_policy::never ? "never" : "auto";
+  d.ca_file = u.ca_file;
+  return d;
+}
+
+/// A value that stands for "the default" is better left out than written as "".
+template <class Owner>
+bool is_worth_writing(const setting<Owner>& s, Owner& from) {
+  return s.default_note.empty() || !show(s.rule, s.at(from)).empty();
+}
+
+}  // namespace
+
+std::span<const setting<config>> global_settings() noexcept { return globals; }
+std::span<const setting<upstream_draft>> upstream_settings() noexcept { return per_upstream; }
+
+std::string environment_name(std::string_view key) {
+  std::string out = "TANKARD_";
+  for (char const c : key) {
+    bool const small = c >= 'a' && c <= 'z';
+    bool const kept = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    out += small ? static_cast<char>(c - 'a' + 'A') : kept ? c : '_';
+  }
+  return out;
+}
+
+std::string settings_as_markdown() {
+  std::string out = "| key | type | default | range | meaning |\n|---|---|---|---|---|\n";
+  add_rows(out, global_settings(), "");
+  add_rows(out, upstream_settings(), "upstream.<name>.");
+  return out;
+}
+
+std::string effective_toml(const config& c) {
+  config copy = c;
+  std::string out, section;
+  auto const write = [&](bool with_section) {
+    for (auto const& s : globals) {
+      auto const dot = s.key.find('.');
+      if ((dot != s.key.npos) != with_section || !is_worth_writing(s, copy)) continue;
+      auto const of_section = with_section ? std::string{s.key.substr(0, dot)} : std::string{};
+      if (of_section != section) out += "\n[" + (section = of_section) + "]\n";
+      auto const name = with_section ? s.key.substr(dot + 1) : s.key;
+      out += std::string{name} + " = " + show_toml(s.rule, s.at(copy)) + "\n";
+    }
+  };
+  write(false);
+  write(true);
+  for (auto const& u : c.upstreams) {
+    auto d = draft_of(u);
+    out += "\n[upstream.\"" + u.name + "\"]\n";
+    for (auto const& s : per_upstream)
+      if (is_worth_writing(s, d)) out += std::string{s.key} + " = " + show_toml(s.rule, s.at(d)) + "\n";
+  }
+  return out;
+}
+
+}  // namespace tankard::proxy::config
