@@ -1,0 +1,43 @@
+#include "proxy/plan/plan_fetch.hpp"
+
+#include <algorithm>
+
+namespace tankard::proxy::plan {
+namespace {
+
+fetch_plan online(const protocol::fetch_request& asked, const fetch_facts& f) {
+  if (!f.shared) return {fetch_action::stream, reason::not_public};
+  if (!asked.bypass_args.empty()) return {fetch_action::stream, reason::unsupported_argument};
+  if (asked.format != protocol::object_format::sha1) return {fetch_action::stream, reason::sha256_store};
+  if (!asked.server_options.empty()) return {fetch_action::stream, reason::unsupported_argument};
+  if (f.has_store && f.wants_allowed && f.wants_servable) return {fetch_action::local, reason::none};
+  if (f.has_store && f.wants_are_tips) return {fetch_action::sync_then_local, reason::store_lacks};
+  if (f.has_store) return {fetch_action::stream, reason::store_lacks};
+  bool const first_pack = asked.clone_shaped() && f.wants_are_tips;
+  return first_pack ? fetch_plan{fetch_action::stream_and_keep, reason::none}
+                    : fetch_plan{fetch_action::stream, reason::not_clone_shaped};
+}
+
+fetch_plan offline(const protocol::fetch_request& asked, const fetch_facts& f) {
+  if (!f.offline_mode) return {fetch_action::refuse, f.outage};
+  if (!f.shared) return {fetch_action::refuse, reason::not_public};
+  bool const understood = asked.format == protocol::object_format::sha1 && asked.server_options.empty() &&
+                          store_understands(asked.bypass_args);
+  if (!understood) return {fetch_action::refuse, reason::unsupported_argument};
+  if (f.has_store && f.wants_allowed && f.wants_servable) return {fetch_action::local, f.outage};
+  return {fetch_action::refuse, reason::object_missing};
+}
+
+}  // namespace
+
+bool store_understands(const std::vector<std::string>& bypass_args) {
+  return std::all_of(bypass_args.begin(), bypass_args.end(), [](const std::string& arg) {
+    return arg.starts_with("deepen-not ") || arg == "deepen-relative" || arg.starts_with("filter=sparse:oid=");
+  });
+}
+
+fetch_plan plan_fetch(const protocol::fetch_request& asked, const fetch_facts& facts) {
+  return facts.upstream_admitted ? online(asked, facts) : offline(asked, facts);
+}
+
+}  // namespace tankard::proxy::plan

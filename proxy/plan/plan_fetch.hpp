@@ -1,0 +1,43 @@
+#pragma once
+// What to do with a fetch (DESIGN 5, "Plans"): a pure decision, carried out by handlers/fetch.cpp.
+
+#include <cstdint>
+#include <vector>
+
+#include "protocol/fetch_request.hpp"
+#include "proxy/outcome.hpp"
+
+namespace tankard::proxy::plan {
+
+/// What is known of the wants, gathered before the decision.
+struct fetch_facts {
+  bool upstream_admitted = true;        ///< the upstream may be asked now
+  proxy::reason outage = reason::none;  ///< why not, where it may not
+  bool offline_mode = true;
+  bool shared = false;  ///< public, confirmed lately (or in an outage): what is kept may be used and added to
+  bool has_store = false;
+  bool wants_allowed = false;   ///< every want is a tip of the table, a leased former tip, or reachable from a tip
+  bool wants_are_tips = false;  ///< every want is a tip of the present table
+  bool wants_servable = false;  ///< the store can serve every want
+};
+
+enum class fetch_action : std::uint8_t {
+  local,            ///< plan 3: upload-pack on the store
+  sync_then_local,  ///< plan 4: the store takes in what it lacks, then plan 3
+  stream_and_keep,  ///< plan 5: streamed through, and the pack becomes the store's first
+  stream,           ///< streamed through, nothing kept
+  refuse,           ///< plan 6: upstream away and something missing
+};
+
+struct fetch_plan {
+  fetch_action action = fetch_action::refuse;
+  proxy::reason reason = reason::none;
+};
+
+fetch_plan plan_fetch(const protocol::fetch_request& asked, const fetch_facts& facts);
+
+/// True where the arguments that are upstream's to answer are all ones that git's own upload-pack would answer from a
+/// complete repository, so that in an outage the store may.
+bool store_understands(const std::vector<std::string>& bypass_args);
+
+}  // namespace tankard::proxy::plan

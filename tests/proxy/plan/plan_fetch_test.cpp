@@ -1,0 +1,155 @@
+#include "proxy/plan/plan_fetch.hpp"
+
+#include <gtest/gtest.h>
+
+#include "protocol/command_request.hpp"
+#include "protocol/pkt_line.hpp"
+
+namespace tankard::proxy::plan {
+namespace {
+
+using protocol::object_id;
+
+protocol::fetch_request clone_of_one() {
+  protocol::fetch_request r;
+  r.wants = {*object_id::from_hex(std::string(40, 'a'))};
+  r.done = true;
+  r.ofs_delta = true;
+  return r;
+}
+
+/// A public repository whose store serves every want.
+fetch_facts warm() {
+  return {.upstream_admitted = true,
+          .outage = reason::none,
+          .offline_mode = true,
+          .shared = true,
+          .has_store = true,
+          .wants_allowed = true,
+          .wants_are_tips = true,
+          .wants_servable = true};
+}
+
+fetch_facts cold() {
+  auto f = warm();
+  f.has_store = f.wants_servable = false;
+  return f;
+}
+
+fetch_facts away(fetch_facts f) {
+  f.upstream_admitted = false;
+  f.outage = reason::breaker_open;
+  return f;
+}
+
+TEST(PlanFetch, ServesFromTheStore_WhenItHasAllThatIsAllowed) {
+  EXPECT_EQ(plan_fetch(clone_of_one(), warm()).action, fetch_action::local);
+  EXPECT_EQ(plan_fetch(clone_of_one(), away(warm())).action, fetch_action::local);
+}
+
+TEST(PlanFetch, KeepsTheFirstPack_OnlyOfACloneOfPresentTips) {
+  EXPECT_EQ(plan_fetch(clone_of_one(), cold()).action, fetch_action::stream_and_keep);
+
+  auto not_tips = cold();
+  not_tips.wants_are_tips = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), not_tips).action, fetch_action::stream);
+
+  using change = void (*)(protocol::fetch_request&);
+  const std::pair<const char*, change> shapes[] = {
+      {"haves", [](protocol::fetch_request& r) { r.haves = r.wants; }},
+      {"shallow lines (fetch --refetch of a shallow client)", [](protocol::fetch_request& r) { r.shallow = r.wants; }},
+      {"depth", [](protocol::fetch_request& r) { r.deepen = 1; }},
+      {"since", [](protocol::fetch_request& r) { r.deepen_since = 1; }},
+      {"filter", [](protocol::fetch_request& r) { r.filter = "blob:none"; }},
+      {"no done", [](protocol::fetch_request& r) { r.done = false; }},
+  };
+  for (auto const& [what, apply] : shapes) {
+    auto r = clone_of_one();
+    apply(r);
+    EXPECT_EQ(plan_fetch(r, cold()).action, fetch_action::stream) << what;
+    EXPECT_EQ(plan_fetch(r, warm()).action, fetch_action::local) << what;
+  }
+}
+
+TEST(PlanFetch, SyncsWhatTheStoreLacks_WhenItIsListedNow) {
+  auto f = warm();
+  f.wants_servable = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), f).action, fetch_action::sync_then_local);
+  f.wants_are_tips = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), f).action, fetch_action::stream);
+}
+
+TEST(PlanFetch, LeavesToUpstream_WhatItAloneMayAnswer) {
+  auto unlisted = warm();
+  unlisted.wants_allowed = unlisted.wants_are_tips = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), unlisted).action, fetch_action::stream) << "in the store, but no one's ref";
+
+  auto private_repo = warm();
+  private_repo.shared = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), private_repo).action, fetch_action::stream);
+  EXPECT_EQ(plan_fetch(clone_of_one(), private_repo).reason, reason::not_public);
+
+  auto odd = clone_of_one();
+  odd.bypass_args = {"want-ref refs/heads/main"};
+  EXPECT_EQ(plan_fetch(odd, warm()).action, fetch_action::stream);
+
+  auto options = clone_of_one();
+  options.server_options = {"x"};
+  EXPECT_EQ(plan_fetch(options, warm()).action, fetch_action::stream);
+
+  auto sha256 = clone_of_one();
+  sha256.format = protocol::object_format::sha256;
+  EXPECT_EQ(plan_fetch(sha256, cold()).action, fetch_action::stream);
+  EXPECT_EQ(plan_fetch(sha256, cold()).reason, reason::sha256_store);
+}
+
+TEST(PlanFetch, RefusesInAnOutage_WhateverItCannotServe) {
+  auto missing = away(warm());
+  missing.wants_servable = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), missing).reason, reason::object_missing);
+
+  auto unlisted = away(warm());
+  unlisted.wants_allowed = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), unlisted).action, fetch_action::refuse);
+
+  auto private_repo = away(warm());
+  private_repo.shared = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), private_repo).action, fetch_action::refuse);
+
+  auto off = away(warm());
+  off.offline_mode = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), off).action, fetch_action::refuse);
+
+  for (auto const& f : {missing, unlisted, private_repo, off}) {
+    EXPECT_EQ(plan_fetch(clone_of_one(), f).action, fetch_action::refuse);
+  }
+}
+
+TEST(PlanFetch, AnswersDeepenNotFromTheStore_OnlyInAnOutage) {
+  auto r = clone_of_one();
+  r.bypass_args = {"deepen-not refs/tags/v1", "deepen-relative", "filter=sparse:oid=1234"};
+  EXPECT_EQ(plan_fetch(r, warm()).action, fetch_action::stream);
+  EXPECT_EQ(plan_fetch(r, away(warm())).action, fetch_action::local);
+  r.bypass_args.push_back("packfile-uris https");
+  EXPECT_EQ(plan_fetch(r, away(warm())).action, fetch_action::refuse);
+}
+
+TEST(PlanFetch, KnowsTheArgumentsAsTheParserWritesThem) {
+  std::string body;
+  protocol::append_pkt(body, "command=fetch");
+  protocol::append_delim(body);
+  for (auto const& line : {"want " + std::string(40, 'a'), std::string("deepen-not v1"), std::string("deepen-relative"),
+                           "filter sparse:oid=" + std::string(40, 'b'), std::string("done")}) {
+    protocol::append_pkt(body, line);
+  }
+  protocol::append_flush(body);
+  auto const command = protocol::parse_command_request(body);
+  ASSERT_TRUE(command);
+  auto const parsed = protocol::parse_fetch_request(*command);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->bypass_args.size(), 3u);
+  EXPECT_TRUE(store_understands(parsed->bypass_args));
+}
+
+}  // namespace
+}  // namespace tankard::proxy::plan
