@@ -1,0 +1,214 @@
+#include "proxy/refresh/listing_service.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "protocol/advertisement.hpp"
+#include "proxy/http/headers.hpp"
+#include "proxy/http/responses.hpp"
+#include "proxy/refresh/sync_service.hpp"
+#include "proxy/refresh/upstream_notes.hpp"
+
+namespace tankard::proxy::refresh {
+namespace {
+
+/// A question that several clients share bears nothing of any of them but its trace: what one client's odd User-Agent
+/// makes an upstream say would be said to all.
+http::fields shared_headers(const http::fields& tracing, const std::string& agent) {
+  http::fields out;
+  out.set("User-Agent", "git/2.39.5 (" + agent + ")");
+  out.set("Accept-Encoding", "identity");
+  out.set("Git-Protocol", "version=2");
+  for (auto const* name : {"X-Request-Id", "traceparent", "tracestate"}) {
+    auto const at = tracing.find(name);
+    if (at != tracing.end()) out.set(name, at->value());
+  }
+  return out;
+}
+
+upstream::request advertisement_request(const repo_ref& repo, http::fields headers) {
+  return {.method = http::verb::get,
+          .method_name = "GET",
+          .target = repo.target("/info/refs", "service=git-upload-pack"),
+          .headers = std::move(headers)};
+}
+
+upstream::request refs_request(const repo_ref& repo, http::fields headers, std::string_view body) {
+  headers.set("Content-Type", http::upload_pack_request_type);
+  headers.set("Accept", http::upload_pack_result_type);
+  return {.method = http::verb::post,
+          .method_name = "POST",
+          .target = repo.target("/git-upload-pack"),
+          .headers = std::move(headers),
+          .kind = upstream::request::body_kind::whole,
+          .body = body};
+}
+
+listing_outcome failed_with(upstream::failure f, cache::boot_point asked_at) {
+  listing_outcome o;
+  o.failed = std::move(f);
+  o.asked_at = asked_at;
+  return o;
+}
+
+}  // namespace
+
+std::string listing_service::question::name() const {
+  std::string out = repo.key.upstream + '\0' + repo.key.path + '\0';
+  return out + (refs ? refs->canonical() : std::string("advertisement"));
+}
+
+awaitable<cache::snapshot_ptr> listing_service::find(const cache::repo_key& key) {
+  auto const found = s_.listings.get(key);
+  if (found.value || !found.on_disk) co_return found.value;
+  auto load = [this, &key] { return s_.listings.load_entry(key); };
+  co_return co_await s_.pool.run(std::move(load));
+}
+
+awaitable<listing_wait> listing_service::ask_refs(repo_ref repo, protocol::ls_refs_request asked, http::fields headers,
+                                                  std::chrono::nanoseconds patience) {
+  question q{std::move(repo), std::move(asked), std::move(headers)};
+  co_return co_await wait_for(std::move(q), patience);
+}
+
+awaitable<listing_wait> listing_service::ask_advertisement(repo_ref repo, http::fields headers,
+                                                           std::chrono::nanoseconds patience) {
+  question q{std::move(repo), std::nullopt, std::move(headers)};
+  co_return co_await wait_for(std::move(q), patience);
+}
+
+awaitable<listing_wait> listing_service::wait_for(question q, std::chrono::nanoseconds patience) {
+  auto const ticket = flights_.join(q.name());
+  if (ticket.joined) s_.meters.collapsed(static_cast<std::size_t>(q.refs ? operation::ls_refs : operation::info_refs));
+  auto const seat = ticket.seat;
+  if (ticket.must_fly) {
+    auto const ex = co_await asio::this_coro::executor;
+    auto flying = run(std::move(q), seat);
+    s_.background.spawn(ex, std::move(flying));
+  }
+  bool const landed = co_await seat->landed.wait(patience);
+  co_return listing_wait{landed ? seat->value : nullptr, ticket.joined};
+}
+
+awaitable<void> listing_service::run(question q, board::flight_ptr f) {
+  auto const name = q.name();
+  while (f) {
+    listing_outcome_ptr value;
+    try {
+      value = co_await fly(q, f);
+    } catch (const std::exception& e) {  // those who wait must land, whatever happened
+      value = std::make_shared<listing_outcome>(failed_with(
+          {.cls = upstream::failure_class::client, .reason = reason::internal, .cause = e.what(), .retry_after = {}},
+          s_.clock.now()));
+    }
+    f = flights_.land(name, f, std::move(value));
+  }
+}
+
+awaitable<listing_outcome_ptr> listing_service::fly(const question& q, const board::flight_ptr& f) {
+  flights_.mark_sent(f);
+  auto const asked_at = s_.clock.now();
+  std::string const body = q.refs ? protocol::write_ls_refs_request(*q.refs, s_.agent) : std::string();
+  auto headers = shared_headers(q.headers, s_.agent);
+  auto request =
+      q.refs ? refs_request(q.repo, std::move(headers), body) : advertisement_request(q.repo, std::move(headers));
+  auto const type = q.refs ? http::upload_pack_result_type : http::upload_pack_advertisement_type;
+  upstream::ask_limits const limits{.max_body = s_.settings.refs.max_response_bytes,
+                                    .total = s_.settings.time.ls_refs_total};
+  auto answer = co_await upstream::ask(q.repo.site.client, std::move(request), type, limits, s_.bodies);
+  auto const took = s_.clock.now() - asked_at;
+  auto const op = q.refs ? operation::ls_refs : operation::info_refs;
+  if (!answer) {
+    note_failure(s_, q.repo, op, {}, answer.error(), took);
+    co_return std::make_shared<listing_outcome>(failed_with(answer.error(), asked_at));
+  }
+  auto outcome = std::make_shared<listing_outcome>();
+  outcome->asked_at = asked_at;
+  // A million refs take a second: not on the event loop.
+  auto take = [this, &q, &outcome, &answer] { take_in(q, *outcome, *answer); };
+  co_await s_.pool.run(std::move(take));
+  outcome->answer = std::make_shared<const upstream::whole_answer>(std::move(*answer));
+  if (outcome->failed) {
+    note_failure(s_, q.repo, op, {}, *outcome->failed, took);
+  } else {
+    note_answer(s_, q.repo, op, {}, outcome->answer->head, outcome->answer->meaning, took);
+  }
+  co_return outcome;
+}
+
+void listing_service::take_in(const question& q, listing_outcome& o, upstream::whole_answer& answer) {
+  switch (answer.meaning.what) {
+    case upstream::verdict::ok:
+      break;
+    case upstream::verdict::outage:
+    case upstream::verdict::limited:
+      o.failed = upstream::to_failure(answer.meaning, answer.head);
+      return;
+    case upstream::verdict::denial:
+      revoke(q.repo);
+      return;
+    case upstream::verdict::redirect:
+    case upstream::verdict::other:
+      return;
+  }
+  if (answer.too_large) return;  // the caller passes its own request through
+  auto const wrong = q.refs ? take_in_refs(q, o, answer) : take_in_advertisement(q, o, answer);
+  if (!wrong) return;
+  if (wrong == protocol::errc::remote_error) {
+    // A host that says no inside a 200 (gitolite does) says no.
+    answer.meaning.what = upstream::verdict::denial;
+    revoke(q.repo);
+    return;
+  }
+  o.failed = upstream::failure{.cls = upstream::failure_class::repo_outage,
+                               .reason = reason::not_git,
+                               .cause = "its answer is broken: " + wrong.message(),
+                               .retry_after = std::nullopt,
+                               .sent = true};
+}
+
+error_code listing_service::take_in_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer) {
+  auto parsed = protocol::parse_ls_refs_response(answer.body);
+  if (!parsed) return parsed.error();
+  s_.meters.dropped_ref_names(parsed->dropped_names);
+  o.body = std::make_shared<const std::string>(std::move(answer.body));
+  o.listing = std::make_shared<const protocol::ls_refs_response>(std::move(*parsed));
+  // Where an operator says that nothing is public, no listing is evidence of it, and nothing may be kept.
+  cache::listing_answer const taken{*q.refs, *o.listing, o.asked_at, q.repo.site.may_be_public()};
+  cache::applied_listing applied;
+  auto change = [&](const cache::snapshot_ptr& former) {
+    applied = cache::apply_listing(former, q.repo.key, taken, s_.clock);
+    return applied.next;
+  };
+  auto const now_kept = s_.listings.update(q.repo.key, change);
+  o.new_to_us = applied.changed;
+  if (applied.kept && applied.changed && now_kept) s_.syncs->listing_changed(q.repo, now_kept);
+  return {};
+}
+
+error_code listing_service::take_in_advertisement(const question& q, listing_outcome& o,
+                                                  upstream::whole_answer& answer) {
+  auto const parsed = protocol::parse_advertisement(answer.body);
+  if (!parsed) return parsed.error();
+  o.body = std::make_shared<const std::string>(std::move(answer.body));
+  bool const kept = std::holds_alternative<protocol::v2_advertisement>(*parsed) && q.repo.site.may_be_public();
+  if (!kept) return {};  // an old upstream's listing is relayed, not kept
+  auto change = [&](const cache::snapshot_ptr& former) -> cache::snapshot_ptr {
+    o.new_to_us = !former || !former->advertisement || *former->advertisement->body != *o.body;
+    return cache::with_advertisement(former, q.repo.key, o.body, o.asked_at);
+  };
+  s_.listings.update(q.repo.key, change);
+  return {};
+}
+
+void listing_service::revoke(const repo_ref& repo) {
+  auto change = [&](const cache::snapshot_ptr& former) -> cache::snapshot_ptr {
+    if (!former) return nullptr;
+    // Answers to questions that are under way were asked of the former life: they are old now.
+    return cache::with_invalidation(cache::with_revocation(former), s_.clock.now());
+  };
+  auto const kept = s_.listings.update(repo.key, change);
+  if (kept) s_.syncs->generation_changed(repo.key, kept->generation);
+}
+
+}  // namespace tankard::proxy::refresh

@@ -1,0 +1,75 @@
+#pragma once
+// Asks upstream what a repository lists, once for all who ask the same at the same time, and keeps what may be kept.
+// Only requests without any credential come here: their answers may be shared. Thread-safe.
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "proxy/refresh/flight_board.hpp"
+#include "proxy/services.hpp"
+#include "proxy/upstream/ask.hpp"
+
+namespace tankard::proxy::refresh {
+
+/// What came of one question. Immutable, shared by all who waited.
+struct listing_outcome {
+  std::optional<upstream::failure> failed;                    ///< no whole HTTP answer came, or it amounts to an outage
+  std::shared_ptr<const upstream::whole_answer> answer;       ///< where an HTTP answer came, whatever it says
+  std::shared_ptr<const std::string> body;                    ///< of a good answer
+  std::shared_ptr<const protocol::ls_refs_response> listing;  ///< of a good ls-refs answer
+  bool new_to_us = false;                                     ///< the table or the advertisement changed
+  cache::boot_point asked_at{};
+
+  bool good() const noexcept { return !failed && body != nullptr; }
+};
+using listing_outcome_ptr = std::shared_ptr<const listing_outcome>;
+
+struct listing_wait {
+  listing_outcome_ptr outcome;  ///< null: the patience ended first; the flight goes on
+  bool joined = false;          ///< answered by a question that somebody else had asked
+};
+
+class listing_service {
+ public:
+  explicit listing_service(services& s) : s_(s) {}
+
+  /// Asks ls-refs. `asked` is what goes upstream, of `headers` only the trace of the
+  /// first who asks. Takes
+  /// a good answer into the cache, revokes after a denial, tells health, and starts a sync where new tips are listed.
+  /// Waits at most `patience`.
+  awaitable<listing_wait> ask_refs(repo_ref repo, protocol::ls_refs_request asked, http::fields headers,
+                                   std::chrono::nanoseconds patience);
+  /// Asks GET info/refs?service=git-upload-pack with Git-Protocol: version=2.
+  awaitable<listing_wait> ask_advertisement(repo_ref repo, http::fields headers, std::chrono::nanoseconds patience);
+
+  /// Upstream said no to a request without any credential: the repository is not public, and what comes later is
+  /// another life.
+  void revoke(const repo_ref& repo);
+
+  /// The snapshot from memory, or from disk; null where nothing is known.
+  awaitable<cache::snapshot_ptr> find(const cache::repo_key& key);
+
+ private:
+  using board = flight_board<listing_outcome>;
+  struct question {
+    repo_ref repo;
+    std::optional<protocol::ls_refs_request> refs;  ///< nullopt: the advertisement
+    http::fields headers;
+
+    std::string name() const;
+  };
+
+  awaitable<listing_wait> wait_for(question q, std::chrono::nanoseconds patience);
+  /// Flies until nobody waits for this question any more.
+  awaitable<void> run(question q, board::flight_ptr f);
+  awaitable<listing_outcome_ptr> fly(const question& q, const board::flight_ptr& f);
+  void take_in(const question& q, listing_outcome& o, upstream::whole_answer& answer);
+  error_code take_in_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer);
+  error_code take_in_advertisement(const question& q, listing_outcome& o, upstream::whole_answer& answer);
+
+  services& s_;
+  board flights_;
+};
+
+}  // namespace tankard::proxy::refresh

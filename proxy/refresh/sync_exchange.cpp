@@ -1,0 +1,130 @@
+#include "proxy/refresh/sync_exchange.hpp"
+
+#include "protocol/fetch_request.hpp"
+#include "protocol/fetch_response.hpp"
+#include "protocol/pkt_line.hpp"
+#include "proxy/http/headers.hpp"
+#include "proxy/http/responses.hpp"
+#include "proxy/refresh/upstream_notes.hpp"
+
+namespace tankard::proxy::refresh {
+namespace {
+
+constexpr std::size_t read_size = 256u << 10;
+
+http::fields own_fetch_headers(const std::string& agent) {
+  http::fields h;
+  h.set("User-Agent", agent);
+  h.set("Accept", http::upload_pack_result_type);
+  h.set("Accept-Encoding", "identity");
+  h.set("Content-Type", http::upload_pack_request_type);
+  h.set("Git-Protocol", "version=2");
+  http::add_tracing(h, http::make_request_id());
+  return h;
+}
+
+/// Feeds what was read to the sink. An error of the response is a sentence.
+awaitable<cache::ingest_result<void>> pipe_events(protocol::fetch_response_reader& reader, std::string_view in,
+                                                  cache::pack_sink& sink) {
+  while (!in.empty()) {
+    auto const event = reader.next(in);
+    if (!event) co_return "broken fetch response: " + event.error().message();
+    if (event->kind == protocol::fetch_event_kind::error) {
+      co_return "upstream says: " + protocol::strip_control(event->data);
+    }
+    if (event->kind == protocol::fetch_event_kind::pack) {
+      auto written = co_await sink.write(event->data);
+      if (!written) co_return written.error();
+    }
+    in.remove_prefix(event->consumed);
+  }
+  co_return cache::ingest_result<void>();
+}
+
+struct received {
+  cache::ingest_result<void> result;
+  std::optional<upstream::failure> broken;  ///< the upstream's connection failed
+};
+
+awaitable<received> receive(services& s, upstream::call& call, cache::pack_sink& sink) {
+  protocol::fetch_response_reader reader;
+  std::string buffer(read_size, '\0');
+  for (;;) {
+    if (s.stores.free_bytes() < s.settings.min_free_bytes) {
+      co_return received{std::string("less than cache.min_free_bytes are free"), std::nullopt};
+    }
+    auto const n = co_await call.read(asio::buffer(buffer));
+    if (!n) co_return received{n.error().cause, n.error()};
+    if (*n == 0) break;
+    auto piped = co_await pipe_events(reader, std::string_view(buffer).substr(0, *n), sink);
+    if (!piped) co_return received{piped.error(), std::nullopt};
+  }
+  if (!reader.ended() || !reader.saw_packfile()) co_return received{std::string("the answer has no whole pack"), {}};
+  co_return received{cache::ingest_result<void>(), std::nullopt};
+}
+
+}  // namespace
+
+std::vector<protocol::object_id> choose_haves(const cache::store_view& view, const cache::ref_table& table,
+                                              std::size_t most) {
+  std::vector<protocol::object_id> haves;
+  std::unordered_set<protocol::object_id> seen;
+  auto const add = [&](const protocol::object_id& oid) {
+    if (haves.size() < most && seen.insert(oid).second) haves.push_back(oid);
+  };
+  for (bool const changed : {true, false}) {
+    for (auto const& [name, value] : *view.refs) {
+      auto const* now = table.find(name);
+      if ((now != nullptr && now->oid != value.oid) == changed) add(value.oid);
+    }
+  }
+  for (auto const& tip : *view.tips) {
+    if (haves.size() == most) break;
+    add(tip);
+  }
+  return haves;
+}
+
+awaitable<cache::ingest_result<void>> fetch_into(services& s, repo_ref repo, cache::repo_store_ptr store,
+                                                 std::vector<protocol::object_id> wants,
+                                                 std::vector<protocol::object_id> haves) {
+  auto const begun = s.clock.now();
+  protocol::own_fetch const question{wants, std::move(haves), protocol::object_format::sha1};
+  std::string const body = protocol::write_fetch_request(question, s.agent);
+  upstream::request request{.method = http::verb::post,
+                            .method_name = "POST",
+                            .target = repo.target("/git-upload-pack"),
+                            .headers = own_fetch_headers(s.agent),
+                            .kind = upstream::request::body_kind::whole,
+                            .body = body};
+  auto opened = co_await repo.site.client.open(std::move(request));
+  if (!opened) {
+    note_failure(s, repo, operation::fetch, {}, opened.error(), s.clock.now() - begun);
+    co_return opened.error().cause;
+  }
+  auto const call = std::move(*opened);
+  auto const head = co_await call->read_head();
+  if (!head) {
+    note_failure(s, repo, operation::fetch, {}, head.error(), s.clock.now() - begun);
+    co_return head.error().cause;
+  }
+  auto const meaning = upstream::classify(*head, http::upload_pack_result_type);
+  auto const took = s.clock.now() - begun;
+  if (meaning.what != upstream::verdict::ok) {
+    note_answer(s, repo, operation::fetch, {}, *head, meaning, took);
+    co_return "HTTP " + std::to_string(head->status);
+  }
+
+  auto sink = co_await s.ingest.begin_sync(std::move(store));
+  if (!sink) co_return sink.error();
+  auto got = co_await receive(s, *call, **sink);
+  if (got.broken) {
+    note_failure(s, repo, operation::fetch, {}, *got.broken, s.clock.now() - begun);
+  } else {
+    note_answer(s, repo, operation::fetch, {}, *head, meaning, took);
+  }
+  if (!got.result) co_return got.result.error();
+  co_return co_await (*sink)->commit(std::move(wants));
+}
+
+}  // namespace tankard::proxy::refresh

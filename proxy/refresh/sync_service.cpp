@@ -1,0 +1,235 @@
+#include "proxy/refresh/sync_service.hpp"
+
+#include "proxy/refresh/listing_service.hpp"
+#include "proxy/refresh/sync_exchange.hpp"
+#include "proxy/refresh/upstream_notes.hpp"
+
+namespace tankard::proxy::refresh {
+namespace {
+
+bool mirrored(const std::string& name, const std::vector<std::string>& prefixes) {
+  for (auto const& p : prefixes) {
+    if (name.starts_with(p)) return true;
+  }
+  return false;
+}
+
+/// Tips of the table in mirrored namespaces that the store has not verified yet.
+std::vector<protocol::object_id> missing_tips(const cache::ref_table& table, const cache::store_view& view,
+                                              const std::vector<std::string>& prefixes) {
+  std::vector<protocol::object_id> out;
+  for (auto const& ref : table.refs()) {
+    if (!ref.unborn && mirrored(ref.name, prefixes) && !view.tips->contains(ref.oid)) out.push_back(ref.oid);
+  }
+  return out;
+}
+
+}  // namespace
+
+sync_service::sync_service(services& s)
+    : s_(s), packs_(cache::async_semaphore::make(s.settings.syncing.concurrent, s.settings.syncing.waiting)) {}
+
+sync_service_stats sync_service::stats() const {
+  std::lock_guard const lock(mu_);
+  return {slots_.size()};
+}
+
+sync_service::job_ptr sync_service::enlist(const repo_ref& repo, const cache::snapshot_ptr& listed,
+                                           const std::vector<protocol::object_id>& wants) {
+  job_ptr mine;
+  bool start = false;
+  {
+    std::lock_guard const lock(mu_);
+    auto& slot = slots_[repo.key];
+    start = !slot.running;
+    auto& place = start ? slot.running : slot.waiting;
+    if (!place) place = std::make_shared<job>();
+    place->wants.insert(wants.begin(), wants.end());
+    place->listed = listed;
+    mine = place;
+  }
+  if (start) {
+    auto running = run(repo, mine);
+    s_.background.spawn(s_.runtime.next().get_executor(), std::move(running));
+  }
+  return mine;
+}
+
+sync_service::job_ptr sync_service::next_job(const cache::repo_key& key) {
+  std::lock_guard const lock(mu_);
+  auto const at = slots_.find(key);
+  at->second.running = std::move(at->second.waiting);
+  at->second.waiting = nullptr;
+  if (at->second.running) return at->second.running;
+  slots_.erase(at);
+  return nullptr;
+}
+
+awaitable<sync_result> sync_service::ensure(repo_ref repo, cache::snapshot_ptr listed,
+                                            std::vector<protocol::object_id> wants, std::chrono::nanoseconds patience) {
+  auto const mine = enlist(repo, listed, wants);
+  bool const done = co_await mine->done.wait(patience);
+  if (!done) co_return sync_result::waiting;
+  co_return mine->ok ? sync_result::done : sync_result::failed;
+}
+
+void sync_service::listing_changed(repo_ref repo, cache::snapshot_ptr listed) {
+  auto following = follow_listing(std::move(repo), std::move(listed));
+  s_.background.spawn(s_.runtime.next().get_executor(), std::move(following));
+}
+
+awaitable<void> sync_service::follow_listing(repo_ref repo, cache::snapshot_ptr listed) {
+  auto find = [this, &repo, &listed] {
+    s_.stores.trash_others(repo.key, listed->generation);
+    return s_.stores.find(repo.key, listed->generation);
+  };
+  auto const store = co_await s_.pool.run(std::move(find));
+  if (!store) co_return;
+  enlist(repo, listed, missing_tips(*listed->table, store->view(), s_.settings.syncing.mirror_refs));
+}
+
+void sync_service::generation_changed(cache::repo_key key, std::string generation) {
+  auto trash = [](services& s, cache::repo_key k, std::string keep) -> awaitable<void> {
+    auto job = [&s, &k, &keep] {
+      s.stores.trash_others(k, keep);
+      s.stores.empty_trash();
+    };
+    co_await s.pool.run(std::move(job));
+  };
+  auto trashing = trash(s_, std::move(key), std::move(generation));
+  s_.background.spawn(s_.runtime.next().get_executor(), std::move(trashing));
+}
+
+awaitable<void> sync_service::run(repo_ref repo, job_ptr j) {
+  while (j) {
+    try {
+      j->ok = co_await run_one(repo, j);
+    } catch (const std::exception& e) {  // those who wait must be told, whatever happened
+      note_keep_failed(s_, repo.key, e.what());
+    }
+    s_.meters.sync_done(repo.site.index, j->ok);
+    auto const finished = std::exchange(j, next_job(repo.key));
+    finished->done.set();
+  }
+}
+
+awaitable<bool> sync_service::run_one(repo_ref repo, job_ptr j) {
+  auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);
+  if (!permit) {
+    note_keep_failed(s_, repo.key, "too many syncs are waiting (sync.waiting)");
+    co_return false;
+  }
+  auto find = [this, &repo, &j] { return s_.stores.find(repo.key, j->listed->generation); };
+  auto const store = co_await s_.pool.run(std::move(find));
+  if (!store) co_return false;
+  std::vector<protocol::object_id> wants(j->wants.begin(), j->wants.end());
+  auto const missing = co_await enter_present(repo, store, std::move(wants));
+  bool const got = missing.empty() || co_await fetch_missing(repo, store, missing);
+  bool const published = co_await publish(repo, store);  // also what was entered before a fetch that failed
+  co_return got&& published;
+}
+
+/// Tips whose objects are here already (a branch set back to an old commit, an annotated tag that came with a branch)
+/// need no pack, only a place in the ledger. Returns those that are not here, or not whole.
+awaitable<std::vector<protocol::object_id>> sync_service::enter_present(const repo_ref& repo,
+                                                                        cache::repo_store_ptr store,
+                                                                        std::vector<protocol::object_id> wants) {
+  auto const lacking = [&store, &wants] {
+    auto const tips = store->view().tips;
+    std::erase_if(wants, [&tips](const protocol::object_id& oid) { return tips->contains(oid); });
+    return store->existing(wants);
+  };
+  auto const present = co_await s_.pool.run(lacking);
+  if (present.empty()) co_return wants;
+  auto const entered = co_await s_.ingest.verify_present(store, present);
+  if (!entered) co_return wants;  // some history is not whole: the fetch brings what is missing of it
+  std::unordered_set<protocol::object_id> const done(present.begin(), present.end());
+  std::erase_if(wants, [&done](const protocol::object_id& oid) { return done.contains(oid); });
+  co_return wants;
+}
+
+awaitable<bool> sync_service::fetch_missing(repo_ref repo, cache::repo_store_ptr store,
+                                            std::vector<protocol::object_id> missing) {
+  auto const listed = co_await s_.listing->find(repo.key);
+  auto const table = listed ? listed->table : std::make_shared<const cache::ref_table>();
+  auto haves = choose_haves(store->view(), *table, s_.settings.syncing.max_haves);
+  auto const got = co_await fetch_into(s_, repo, store, std::move(missing), std::move(haves));
+  if (!got) note_keep_failed(s_, repo.key, got.error());
+  co_return got.has_value();
+}
+
+awaitable<bool> sync_service::publish(repo_ref repo, cache::repo_store_ptr store) {
+  auto const now = co_await s_.listing->find(repo.key);  // the newest table, not the one the sync began with
+  if (!now || now->generation != store->generation()) co_return true;
+  auto write = [this, &store, &now] { return store->publish_refs(*now->table, s_.settings.syncing.mirror_refs); };
+  auto const written = co_await s_.pool.run(std::move(write));
+  if (!written) note_keep_failed(s_, repo.key, "cannot write refs: " + written.error().message());
+  auto note = [this, &store] { s_.stores.note_adopted(store); };
+  co_await s_.pool.run(std::move(note));
+  co_return written.has_value();
+}
+
+bool sync_service::claim_first_pack(const cache::repo_key& key) {
+  std::lock_guard const lock(mu_);
+  return first_packs_.emplace(key, nullptr).second;
+}
+
+void sync_service::release_first_pack(const cache::repo_key& key) {
+  std::shared_ptr<cache::async_event> settled;
+  {
+    std::lock_guard const lock(mu_);
+    auto const at = first_packs_.find(key);
+    if (at == first_packs_.end()) return;
+    settled = std::move(at->second);
+    first_packs_.erase(at);
+  }
+  if (settled) settled->set();
+}
+
+awaitable<bool> sync_service::first_pack_settles(cache::repo_key key, std::chrono::nanoseconds limit) {
+  std::shared_ptr<cache::async_event> settled;
+  {
+    std::lock_guard const lock(mu_);
+    auto const at = first_packs_.find(key);
+    if (at != first_packs_.end()) settled = at->second;
+  }
+  if (!settled) co_return false;
+  co_return co_await settled->wait(limit);
+}
+
+void sync_service::adopt_first_pack(repo_ref repo, std::string generation, std::unique_ptr<cache::pack_spool> spool,
+                                    std::vector<protocol::object_id> wants) {
+  {
+    std::lock_guard const lock(mu_);
+    first_packs_[repo.key] = std::make_shared<cache::async_event>();
+  }
+  auto adopting = adopt(std::move(repo), std::move(generation), std::move(spool), std::move(wants));
+  s_.background.spawn(s_.runtime.next().get_executor(), std::move(adopting));
+}
+
+awaitable<void> sync_service::adopt(repo_ref repo, std::string generation, std::unique_ptr<cache::pack_spool> spool,
+                                    std::vector<protocol::object_id> wants) {
+  struct release {
+    sync_service& owner;
+    const cache::repo_key& key;
+    ~release() { owner.release_first_pack(key); }
+  } const on_exit{*this, repo.key};
+
+  auto const now = co_await s_.listing->find(repo.key);
+  if (!now || now->generation != generation || !now->is_public) co_return;  // another life began meanwhile
+  auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);
+  if (!permit) co_return;
+  auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
+  co_await s_.pool.run(std::move(clear));
+  auto store = co_await s_.ingest.adopt_first_pack(repo.key, generation, std::move(spool), std::move(wants));
+  s_.meters.sync_done(repo.site.index, store.has_value());
+  if (!store) {
+    note_keep_failed(s_, repo.key, store.error());
+    co_return;
+  }
+  co_await publish(repo, *store);
+  auto const listed = co_await s_.listing->find(repo.key);
+  if (listed && listed->generation == generation) listing_changed(repo, listed);
+}
+
+}  // namespace tankard::proxy::refresh

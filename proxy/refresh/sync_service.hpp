@@ -1,0 +1,91 @@
+#pragma once
+// Keeps stores in step with listings: takes in what a store lacks, once per repository however many ask (DESIGN 5, plan
+// 4).
+//
+// Per repository one sync runs and one waits; the waiting one gathers the wants of all who came meanwhile. Wants are
+// tips of the present table only. Requests go upstream without any credential: only public repositories have stores.
+// Thread-safe.
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "cache/io/async_event.hpp"
+#include "cache/io/async_semaphore.hpp"
+#include "proxy/services.hpp"
+
+namespace tankard::proxy::refresh {
+
+enum class sync_result : std::uint8_t {
+  done,     ///< what was wanted is in the store
+  failed,   ///< see the log; the wants are still missing
+  waiting,  ///< the caller's patience ended; the sync goes on
+};
+
+struct sync_service_stats {
+  std::size_t running = 0;
+};
+
+class sync_service {
+ public:
+  explicit sync_service(services& s);
+
+  /// Waits until the store of this snapshot's generation serves `wants` (tips of its table), at most `patience`.
+  awaitable<sync_result> ensure(repo_ref repo, cache::snapshot_ptr listed, std::vector<protocol::object_id> wants,
+                                std::chrono::nanoseconds patience);
+  /// The table of a repository changed: where it has a store, its refs follow and new tips are fetched, in the
+  /// background.
+  void listing_changed(repo_ref repo, cache::snapshot_ptr listed);
+  /// Former lives of this repository are unreachable now: their stores go to the trash, in the background.
+  void generation_changed(cache::repo_key key, std::string generation);
+
+  /// One client at a time may keep the first pack of a repository. False: somebody else does.
+  bool claim_first_pack(const cache::repo_key& key);
+  void release_first_pack(const cache::repo_key& key);
+  /// Waits until no first pack of this repository is being indexed, at most `limit`. True where it had to wait and it
+  /// ended: the store may be there now.
+  awaitable<bool> first_pack_settles(cache::repo_key key, std::chrono::nanoseconds limit);
+  /// Indexes and adopts a sealed first pack in the background, then releases the claim.
+  void adopt_first_pack(repo_ref repo, std::string generation, std::unique_ptr<cache::pack_spool> spool,
+                        std::vector<protocol::object_id> wants);
+
+  sync_service_stats stats() const;
+
+ private:
+  struct job {
+    cache::async_event done;
+    bool ok = false;                      // written before `done` is set
+    std::set<protocol::object_id> wants;  // guarded by mu_ until the job runs
+    cache::snapshot_ptr listed;           // guarded by mu_ until the job runs
+  };
+  using job_ptr = std::shared_ptr<job>;
+  struct slot {
+    job_ptr running;
+    job_ptr waiting;
+  };
+
+  job_ptr enlist(const repo_ref& repo, const cache::snapshot_ptr& listed,
+                 const std::vector<protocol::object_id>& wants);
+  job_ptr next_job(const cache::repo_key& key);
+  awaitable<void> run(repo_ref repo, job_ptr first);
+  awaitable<bool> run_one(repo_ref repo, job_ptr j);
+  awaitable<std::vector<protocol::object_id>> enter_present(const repo_ref& repo, cache::repo_store_ptr store,
+                                                            std::vector<protocol::object_id> wants);
+  awaitable<bool> fetch_missing(repo_ref repo, cache::repo_store_ptr store, std::vector<protocol::object_id> missing);
+  awaitable<void> adopt(repo_ref repo, std::string generation, std::unique_ptr<cache::pack_spool> spool,
+                        std::vector<protocol::object_id> wants);
+  awaitable<void> follow_listing(repo_ref repo, cache::snapshot_ptr listed);
+  awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);
+
+  services& s_;
+  std::shared_ptr<cache::async_semaphore> packs_;  ///< packs being taken in at one time
+  mutable std::mutex mu_;
+  std::unordered_map<cache::repo_key, slot> slots_;  // guarded by mu_; bounded by the repositories with a sync
+  /// Claims on first packs; with an event from the moment the pack is being indexed.
+  std::unordered_map<cache::repo_key, std::shared_ptr<cache::async_event>> first_packs_;  // guarded by mu_
+};
+
+}  // namespace tankard::proxy::refresh

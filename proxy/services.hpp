@@ -1,0 +1,85 @@
+#pragma once
+// What every handler needs, by reference: built once by app/, outlives every request. No ownership here.
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/io/async_semaphore.hpp"
+#include "cache/io/blocking_pool.hpp"
+#include "cache/listing/ls_refs_cache.hpp"
+#include "cache/store/store_ingest.hpp"
+#include "cache/store/store_set.hpp"
+#include "metrics/metrics.hpp"
+#include "proxy/config/config.hpp"
+#include "proxy/config/glob.hpp"
+#include "proxy/http/request_body.hpp"
+#include "proxy/log/logger.hpp"
+#include "proxy/net/io_runtime.hpp"
+#include "proxy/net/task_group.hpp"
+#include "proxy/refresh/recent_404s.hpp"
+#include "proxy/refresh/stale_marks.hpp"
+#include "proxy/upstream/client.hpp"
+#include "proxy/upstream/health.hpp"
+
+namespace tankard::proxy {
+
+/// One configured upstream at run time. `index` is its place in the configuration, and its metric label's.
+struct upstream_site {
+  upstream_site(const config::upstream& u, std::size_t place, upstream::client_options to, upstream::health_options h,
+                const cache::clock& clock, bool enabled)
+      : settings(u), index(place), filter(u), client(std::move(to)), health(h, clock, enabled) {}
+
+  const config::upstream& settings;
+  std::size_t index;
+  config::repository_filter filter;
+  upstream::client client;
+  upstream::health health;
+
+  /// The operator did not say that nothing here is public.
+  bool may_be_public() const noexcept { return settings.is_public != config::public_policy::never; }
+};
+
+namespace refresh {
+class listing_service;
+class sync_service;
+}  // namespace refresh
+
+struct services {
+  const config::config& settings;
+  const cache::clock& clock;
+  net::io_runtime& runtime;
+  net::task_group& background;
+  cache::blocking_pool& pool;
+  cache::ls_refs_cache& listings;
+  cache::store_set& stores;
+  cache::store_ingest& ingest;
+  metrics::metrics& meters;
+  const log::logger& logs;
+  http::body_budget& bodies;
+  refresh::stale_marks& marks;
+  refresh::recent_404s& not_found;
+  std::shared_ptr<cache::async_semaphore> children;
+  int lock_fd;  ///< of the cache directory; children inherit it
+  std::vector<std::unique_ptr<upstream_site>> upstreams;
+  std::string agent;                         ///< "tankard/0.1.0", as tankard names itself to upstreams
+  std::array<unsigned char, 32> digest_key;  ///< keys the digests of credentials in memory
+  refresh::listing_service* listing = nullptr;
+  refresh::sync_service* syncs = nullptr;
+};
+
+/// One repository of one upstream, as a request named it.
+struct repo_ref {
+  upstream_site& site;
+  cache::repo_key key;
+
+  /// Encoded origin-form target of a path below the repository: "/base/org/repo.git/info/refs".
+  std::string target(std::string_view suffix, std::string_view query = {}) const;
+};
+
+/// A keyed digest of the credential headers, in hex; empty for none. For maps in memory only.
+std::string credential_digest(const services& s, const http::fields& headers);
+
+}  // namespace tankard::proxy
