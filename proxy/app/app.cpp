@@ -1,0 +1,154 @@
+#include "proxy/app/app.hpp"
+
+#include <sys/resource.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_future.hpp>
+#include <csignal>
+
+#include "cache/io/async_event.hpp"
+#include "proxy/admin/guard.hpp"
+#include "proxy/app/parts.hpp"
+
+namespace tankard::proxy::app {
+namespace {
+
+constexpr auto cut_grace = std::chrono::seconds(2);        // for sessions to end once they were cut
+constexpr auto background_cap = std::chrono::seconds(10);  // for syncs and flights after the last client has gone
+
+awaitable<void> drain_and_tell(http::server& server, std::chrono::seconds cap,
+                               std::shared_ptr<cache::async_event> done) {
+  co_await server.drain(cap);
+  done->set();
+}
+
+/// Lets requests in flight finish within the cap. A handler that waits for something else than its client (an upstream,
+/// a sync) ends by its own limits, which may be longer: it is left behind, and goes with its io_context. False says so.
+awaitable<bool> drained_within(http::server& server, std::chrono::seconds cap) {
+  auto const ex = co_await asio::this_coro::executor;
+  auto done = std::make_shared<cache::async_event>();
+  asio::co_spawn(ex, drain_and_tell(server, cap, done), asio::detached);
+  co_return co_await done->wait(cap + cut_grace);
+}
+
+std::string whole_endpoint(const config::endpoint& e) { return e.host + ":" + std::to_string(e.port); }
+
+/// Connections, stores and children need descriptors: as many as the system lets us have, not as many as a shell gives.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);  // where it is refused the old limit stays, which every accept and open can bear
+}
+
+}  // namespace
+
+app::app(config::config settings, std::string version)
+    : settings_(std::move(settings)), version_(std::move(version)), logs_(settings_.logging) {}
+
+app::~app() = default;
+
+int app::run() {
+  std::signal(SIGPIPE, SIG_IGN);  // a client or child that went away is an error value of the write
+  raise_descriptor_limit();
+  auto locked = cache::dir_lock::acquire(settings_.cache_directory);
+  if (!locked) {
+    fail("cannot use the cache directory", locked.error());
+    return 1;
+  }
+  lock_.emplace(std::move(*locked));
+  parts_ = std::make_unique<parts>(settings_, version_, logs_, lock_->fd());
+  parts_->runtime.start();
+  bool const served = serve();
+  parts_->runtime.stop();
+  parts_->runtime.join();
+  parts_->pool.join();
+  logs_.log_event(log::level::info, "stopped");
+  return served ? 0 : 1;
+}
+
+void app::fail(std::string_view what, const std::string& cause) const {
+  logs_.log_event(log::level::error, "cannot-start", {{"what", what}, {"cause", cause}});
+}
+
+bool app::load() {
+  auto const listings = parts_->listings.load();
+  if (!listings) {
+    fail("cannot load the ls-refs cache", settings_.ls_refs_path().string() + ": " + listings.error().message());
+    return false;
+  }
+  auto const stores = parts_->stores.start();
+  if (!stores) {
+    fail("cannot open the stores", settings_.cache_directory.string() + ": " + stores.error().message());
+    return false;
+  }
+  return true;
+}
+
+bool app::listen(http::server& server, const config::endpoint& at, std::string_view which) {
+  auto const bound = server.listen(at.host, at.port);
+  if (!bound) {
+    fail("cannot listen", whole_endpoint(at) + ": " + bound.error().message());
+    return false;
+  }
+  auto const address = bound->address().to_string();
+  logs_.log_event(log::level::info, "listening",
+                  {{"listener", which}, {"address", address}, {"port", std::uint64_t{bound->port()}}});
+  return true;
+}
+
+/// Liveness does not wait for the cache: the admin listener opens first, the public one once the index is loaded.
+bool app::serve() {
+  auto const token = parts_->open_admin();
+  if (!token) {
+    fail("cannot use the admin token file", token.error());
+    return false;
+  }
+  if (auto const notice = admin::exposure_notice(settings_.admin_listener.listen)) {
+    logs_.log_event(log::level::warning, "admin-exposed", {{"cause", *notice}});
+  }
+  if (!listen(parts_->admin_server, settings_.admin_listener.listen, "admin")) return false;
+  if (!load() || !listen(parts_->public_server, settings_.listen, "public")) return false;
+  parts_->ready = true;
+  auto& context = parts_->runtime.context(0);
+  parts_->background.spawn(context.get_executor(), parts_->poller.run());
+  auto done = asio::co_spawn(context, until_signal(), asio::use_future);
+  done.get();
+  return true;
+}
+
+awaitable<void> app::until_signal() {
+  auto const ex = co_await asio::this_coro::executor;
+  asio::signal_set signals(ex, SIGTERM, SIGINT);
+  auto const [ec, number] = co_await signals.async_wait(use_nothrow);
+  logs_.log_event(log::level::info, "draining", {{"signal", std::uint64_t(ec ? 0 : number)}});
+  signals.clear();  // a second signal ends the process at once
+  co_await drain();
+}
+
+awaitable<void> app::drain() {
+  parts_->ready = false;
+  bool const ended = co_await drained_within(parts_->public_server, settings_.time.drain);
+  if (!ended) logs_.log_event(log::level::warning, "sessions-cut");
+  co_await drained_within(parts_->admin_server, std::chrono::seconds(1));
+  parts_->poller.stop();
+  bool const quiet = co_await parts_->background.wait_empty(background_cap);
+  if (!quiet) {
+    auto const running = std::uint64_t{parts_->background.running()};
+    logs_.log_event(log::level::warning, "background-work-cut", {{"tasks", running}});
+  }
+  auto save = [this] {
+    parts_->stores.empty_trash();
+    return parts_->listings.save();
+  };
+  auto const saved = co_await parts_->pool.run(std::move(save));
+  if (!saved) {
+    auto const cause = saved.error().message();
+    logs_.log_event(log::level::error, "save-failed", {{"cause", cause}});
+  }
+}
+
+}  // namespace tankard::proxy::app

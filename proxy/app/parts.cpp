@@ -1,0 +1,159 @@
+#include "proxy/app/parts.hpp"
+
+#include <openssl/rand.h>
+
+#include <stdexcept>
+
+#include "proxy/admin/token.hpp"
+#include "proxy/app/admin_sources.hpp"
+#include "proxy/app/labels.hpp"
+#include "proxy/handlers/dispatch.hpp"
+
+namespace tankard::proxy::app {
+namespace {
+
+constexpr std::size_t admin_connections = 256;  // a few scrapers and people
+
+http::server_limits public_limits(const config::limits& l) {
+  return {.max_connections = l.connections,
+          .max_header_bytes = l.header_bytes,
+          .header_timeout = l.header,
+          .keep_alive_timeout = l.keep_alive,
+          .write_idle_timeout = l.write_idle};
+}
+
+http::server_limits admin_limits() {
+  http::server_limits l;
+  l.max_connections = admin_connections;
+  return l;
+}
+
+upstream::client_options client_options_of(const config::config& c, const config::upstream& u) {
+  return {.scheme = u.scheme,
+          .host = u.host,
+          .port = u.port,
+          .ca_file = u.ca_file.string(),
+          .http_proxy = upstream::proxy_from_environment(u.scheme, u.host, u.port),
+          .connect_timeout = c.time.connect,
+          .first_byte_timeout = c.time.first_byte,
+          .idle_timeout = c.time.fetch_idle,
+          .max_connections = c.limit.upstream_connections};
+}
+
+cache::ingest_limits ingest_limits_of(const config::config& c, int lock_fd) {
+  return {.max_memory = c.limit.child_memory,
+          .stall = std::chrono::duration_cast<std::chrono::seconds>(c.time.fetch_idle),
+          .lock_fd = lock_fd};
+}
+
+std::size_t loop_count(const config::config& c) {
+  return c.threads > 0 ? c.threads : std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::array<unsigned char, 32> random_key() {
+  std::array<unsigned char, 32> key{};
+  if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) throw std::runtime_error("no random numbers");
+  return key;
+}
+
+std::string words_of(std::exception_ptr e) {
+  try {
+    std::rethrow_exception(std::move(e));
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "an exception of an unknown kind";
+  }
+}
+
+cache::ls_refs_cache::problem_sink logging_problems(const log::logger& logs) {
+  return [&logs](const std::string& file, const std::string& cause) {
+    logs.log_event(log::level::warning, "cache-problem", {{"file", file}, {"cause", cause}});
+  };
+}
+
+net::task_group::failure_handler logging_failures(const log::logger& logs) {
+  return [&logs](std::exception_ptr e) {
+    auto const cause = words_of(std::move(e));
+    logs.log_event(log::level::error, "background-failed", {{"cause", cause}});
+  };
+}
+
+}  // namespace
+
+parts::parts(const config::config& c, const std::string& version_, const log::logger& to, int lock_fd)
+    : settings(c),
+      version(version_),
+      logs(to),
+      begun(cache::system_clock().now()),
+      meters(label_words_of(c), version_),
+      pool(c.blocking_threads),
+      listings({.directory = c.ls_refs_path(), .max_bytes = c.refs.max_bytes, .max_entries = c.refs.max_entries},
+               cache::system_clock(), logging_problems(logs)),
+      stores(c.cache_directory),
+      ingest(stores, pool, ingest_limits_of(c, lock_fd)),
+      bodies(c.limit.body_memory),
+      background(logging_failures(logs)),
+      shared{.settings = c,
+             .clock = cache::system_clock(),
+             .runtime = runtime,
+             .background = background,
+             .pool = pool,
+             .listings = listings,
+             .stores = stores,
+             .ingest = ingest,
+             .meters = meters,
+             .logs = logs,
+             .bodies = bodies,
+             .marks = marks,
+             .not_found = not_found,
+             .children = cache::async_semaphore::make(c.limit.children, c.limit.children_waiting),
+             .lock_fd = lock_fd,
+             .upstreams = {},
+             .agent = "tankard/" + version_,
+             .digest_key = random_key()},
+      listing(shared),
+      syncs(shared),
+      poller(shared),
+      runtime(loop_count(c)),
+      public_server(
+          runtime, public_limits(c.limit), [this](http::exchange& x) { return handlers::dispatch(shared, x); },
+          [this](const http::exchange& x, const http::request_report& r) { report(x, r); }),
+      admin_server(
+          runtime, admin_limits(), [this](http::exchange& x) { return admin->handle(x); },
+          [](const http::exchange&, const http::request_report&) {}) {
+  shared.listing = &listing;
+  shared.syncs = &syncs;
+  add_upstreams();
+}
+
+void parts::add_upstreams() {
+  for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
+    auto const& u = settings.upstreams[i];
+    bool const enabled = u.enabled && !settings.offline;
+    auto site = std::make_unique<upstream_site>(u, i, client_options_of(settings, u), upstream::health_options{},
+                                                shared.clock, enabled);
+    site->health.on_change([this, name = u.name](const upstream::health_report&, const upstream::health_report& now) {
+      auto const severity = now.state == upstream::state::available ? log::level::info : log::level::warning;
+      logs.log_event(severity, "upstream-state",
+                     {{"upstream", name}, {"state", upstream::to_string(now.state)}, {"cause", now.cause}});
+    });
+    shared.upstreams.push_back(std::move(site));
+  }
+}
+
+boost::system::result<void, std::string> parts::open_admin() {
+  auto const& a = settings.admin_listener;
+  auto obtained = admin::obtain_token(a.token_file, settings.token_path());
+  if (!obtained.problem.empty()) return obtained.problem;
+  admin.emplace(admin::options{.token = std::move(obtained.token), .listen = a.listen, .hosts = a.hosts},
+                admin_sources_of(*this));
+  return {};
+}
+
+void parts::report(const http::exchange& x, const http::request_report& r) {
+  logs.log_request(r, x.request().peer);
+  meters.request_done(sample_of(shared, r));
+}
+
+}  // namespace tankard::proxy::app

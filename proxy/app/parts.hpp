@@ -1,0 +1,55 @@
+#pragma once
+// The composition root: everything the process is made of, built in the order in which things need each other and
+// destroyed in the reverse one. The io_contexts go before what their coroutines use.
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+#include "cache/store/git_repository.hpp"
+#include "proxy/admin/admin.hpp"
+#include "proxy/http/server.hpp"
+#include "proxy/refresh/listing_service.hpp"
+#include "proxy/refresh/poller.hpp"
+#include "proxy/refresh/sync_service.hpp"
+#include "proxy/services.hpp"
+
+namespace tankard::proxy::app {
+
+struct parts {
+  /// REQUIRES: `lock_fd` holds the cache directory. All arguments outlive it.
+  parts(const config::config& c, const std::string& version, const log::logger& to, int lock_fd);
+
+  /// Reads or makes the admin token and makes the admin service. The error is a sentence.
+  boost::system::result<void, std::string> open_admin();
+
+  const config::config& settings;
+  const std::string& version;
+  const log::logger& logs;
+  cache::boot_point begun;
+  cache::libgit2_runtime libgit2;
+  metrics::metrics meters;
+  cache::blocking_pool pool;
+  cache::ls_refs_cache listings;
+  cache::store_set stores;
+  cache::store_ingest ingest;
+  http::body_budget bodies;
+  refresh::stale_marks marks;
+  refresh::recent_404s not_found;
+  net::task_group background;
+  services shared;
+  refresh::listing_service listing;
+  refresh::sync_service syncs;
+  refresh::poller poller;
+  std::atomic<bool> ready{false};
+  std::optional<admin::admin_service> admin;
+  net::io_runtime runtime;
+  http::server public_server;
+  http::server admin_server;
+
+ private:
+  void add_upstreams();
+  void report(const http::exchange& x, const http::request_report& r);
+};
+
+}  // namespace tankard::proxy::app

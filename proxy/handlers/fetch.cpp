@@ -1,0 +1,254 @@
+// command=fetch of POST git-upload-pack: carries out plan::plan_fetch.
+
+#include "protocol/fetch_request.hpp"
+
+#include <fmt/format.h>
+
+#include "proxy/handlers/answers.hpp"
+#include "proxy/handlers/fetch_facts.hpp"
+#include "proxy/handlers/handlers.hpp"
+#include "proxy/handlers/kept_pack.hpp"
+#include "proxy/handlers/local_pack.hpp"
+#include "proxy/handlers/relay_stream.hpp"
+#include "proxy/http/headers.hpp"
+#include "proxy/http/responses.hpp"
+#include "proxy/plan/plan_ls_refs.hpp"
+#include "proxy/refresh/listing_service.hpp"
+#include "proxy/refresh/sync_service.hpp"
+#include "proxy/refresh/upstream_notes.hpp"
+
+namespace tankard::proxy::handlers {
+namespace {
+
+constexpr std::chrono::milliseconds indexing_limit{60'000};  // for a first pack to be indexed, in an outage
+
+/// One fetch on its way.
+struct fetching {
+  services& s;
+  http::exchange& x;
+  const routed& r;
+  const std::string& body;
+  const protocol::fetch_request& asked;
+  cache::snapshot_ptr snapshot;
+  upstream::admission admitted;
+  gathered known;
+  bool away = false;  ///< upstream proved away while this request ran: decided anew, once
+};
+
+/// "github.com", "127.0.0.1:3000"
+std::string authority_of(const config::upstream& u) {
+  auto const origin = u.origin();
+  return origin.substr(origin.find("//") + 2);
+}
+
+std::string note_of(const fetching& f) {
+  auto const mark = f.s.marks.of(f.r.repo.key);
+  if (!mark || f.asked.no_progress) return {};
+  auto const host = authority_of(f.r.repo.site.settings);
+  auto const age = short_duration(f.s.clock.age(mark->refs_since));
+  if (!mark->away_since) return fmt::format("tankard: {} did not answer in time, refs are {} old", host, age);
+  return fmt::format("tankard: {} unreachable for {}, refs are {} old", host,
+                     short_duration(f.s.clock.age(*mark->away_since)), age);
+}
+
+awaitable<void> refuse(fetching& f, reason why) {
+  auto const& repo = f.r.repo;
+  if (!f.s.settings.offline_mode) co_return co_await say_outage(f.s, f.x, repo, outage_of(f.admitted));
+  auto const place = describe(f.s, repo.site, outage_of(f.admitted));
+  std::string sentence = fmt::format("tankard: {} cannot be fetched: {}", repo.key.path, place);
+  if (why == reason::object_missing) {
+    auto const& lacking = f.known.missing.empty() ? f.known.not_allowed : f.known.missing;
+    auto const what = lacking.empty() ? std::string("its objects") : "object " + lacking.front().hex();
+    sentence = fmt::format("tankard: {} of {} was never fetched through tankard: {}", what, repo.key.path, place);
+  }
+  co_await say_err(f.x, {outcome::error, why}, http::upload_pack_result_type, sentence);
+}
+
+awaitable<void> run_plan(fetching& f);
+awaitable<void> gather(fetching& f);
+
+/// The upstream failed before anything was sent to the client: once more, as an outage.
+awaitable<void> decide_again(fetching& f, const upstream::failure& why, const upstream::whole_answer* answer) {
+  f.away = true;
+  f.admitted = {.admitted = false,
+                .reason = why.reason,
+                .cause = why.cause,
+                .since = outage_of(f.s, f.r.repo.site, why).since,
+                .scope = upstream::scope_of(why)};
+  co_await gather(f);
+  auto const p = plan::plan_fetch(f.asked, f.known.facts);
+  if (p.action != plan::fetch_action::local && answer != nullptr) {
+    verdict const v{outcome::error, why.reason};
+    co_return co_await relay_whole(f.s, f.x, v, f.r.repo.site, f.r.upstream_target(), *answer);
+  }
+  co_await run_plan(f);
+}
+
+/// The rest of an answer that is not a pack, small enough to be held: what an upstream says when it is unwell.
+awaitable<std::optional<upstream::whole_answer>> read_rest(upstream::call& call, upstream::response_head head) {
+  constexpr std::size_t most = 64u << 10;
+  upstream::whole_answer answer{.head = std::move(head), .body = {}, .too_large = false, .meaning = {}};
+  std::string buffer(most, '\0');
+  for (;;) {
+    auto const n = co_await call.read(asio::buffer(buffer));
+    if (!n || answer.body.size() + *n > most) co_return std::nullopt;
+    if (*n == 0) co_return answer;
+    answer.body.append(buffer, 0, *n);
+  }
+}
+
+upstream::request upstream_request(const fetching& f) {
+  upstream::request out{.method = http::verb::post,
+                        .method_name = "POST",
+                        .target = f.r.upstream_target(),
+                        .headers = http::towards_upstream(f.x.request().headers, f.x.report().id),
+                        .kind = upstream::request::body_kind::whole,
+                        .body = f.body};
+  out.headers.erase("Content-Encoding");  // the body was inflated here
+  return out;
+}
+
+void report_end(fetching& f, const relayed& end, cache::boot_point begun) {
+  if (end.end == relay_end::client_gone) f.x.report().reason = reason::client_gone;
+  if (end.end != relay_end::upstream_broke) return;
+  auto const credential = credential_digest(f.s, f.x.request().headers);
+  refresh::note_failure(f.s, f.r.repo, operation::fetch, credential, *end.broken, f.s.clock.now() - begun);
+  set_verdict(f.x, {outcome::error, end.broken->reason}, "upstream");
+  f.x.report().detail = end.broken->cause;
+}
+
+awaitable<void> stream(fetching& f, bool keep, reason why) {
+  auto const begun = f.s.clock.now();
+  auto const credential = credential_digest(f.s, f.x.request().headers);
+  auto opened = co_await f.r.repo.site.client.open(upstream_request(f));
+  std::optional<upstream::failure> failed;
+  std::optional<upstream::response_head> head;
+  if (!opened) {
+    failed = opened.error();
+  } else {
+    auto got = co_await (*opened)->read_head();
+    if (got)
+      head = std::move(*got);
+    else
+      failed = got.error();
+  }
+  if (failed) {
+    refresh::note_failure(f.s, f.r.repo, operation::fetch, credential, *failed, f.s.clock.now() - begun);
+    co_return co_await decide_again(f, *failed, nullptr);
+  }
+  auto& call = **opened;
+  auto const meaning = upstream::classify(*head, http::upload_pack_result_type);
+  auto const took = f.s.clock.now() - begun;
+  bool const good = meaning.what == upstream::verdict::ok;
+  // A good head is a success only when the body came too.
+  if (!good) refresh::note_answer(f.s, f.r.repo, operation::fetch, credential, *head, meaning, took);
+  if (meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited) {
+    auto const answer = co_await read_rest(call, *head);
+    co_return co_await decide_again(f, upstream::to_failure(meaning, *head), answer ? &*answer : nullptr);
+  }
+  bool const denied = meaning.what == upstream::verdict::denial;
+  set_verdict(f.x, {denied ? outcome::denied : keep ? outcome::miss : outcome::bypass, why}, "upstream");
+  std::unique_ptr<kept_pack> kept;
+  if (keep && good) kept = co_await kept_pack::begin(f.s, f.r.repo, f.snapshot->generation);
+  auto headers = relayed_headers(f.s, f.r.repo.site, f.r.upstream_target(), *head);
+  auto const end = co_await relay_stream(f.x, call, *head, std::move(headers), kept.get());
+  if (kept && end.end == relay_end::whole) kept->seal(f.asked.wants);
+  if (good && end.end != relay_end::upstream_broke) {
+    refresh::note_answer(f.s, f.r.repo, operation::fetch, credential, *head, meaning, took);
+  }
+  report_end(f, end, begun);
+}
+
+awaitable<void> local(fetching& f, reason why) {
+  set_verdict(f.x, {outcome::local, why}, "store");
+  auto const store = f.known.store;  // holds it while the child reads it
+  auto const failed = co_await serve_local(f.s, f.x, *store, f.body, note_of(f));
+  if (!failed) co_return;
+  f.x.report().detail = failed->cause;
+  if (!f.away && f.admitted.admitted) co_return co_await stream(f, false, failed->reason);
+  co_await say_err(f.x, {outcome::error, failed->reason}, http::upload_pack_result_type,
+                   fmt::format("tankard: {} cannot be served from the cache: {}", f.r.repo.key.path, failed->cause));
+}
+
+awaitable<void> sync_then_local(fetching& f, reason why) {
+  auto const result = co_await f.s.syncs->ensure(f.r.repo, f.snapshot, f.known.missing, f.s.settings.syncing.patience);
+  if (result == refresh::sync_result::done) co_return co_await local(f, why);
+  co_await stream(f, false, result == refresh::sync_result::waiting ? reason::patience : why);
+}
+
+awaitable<void> run_plan(fetching& f) {
+  auto const p = plan::plan_fetch(f.asked, f.known.facts);
+  switch (p.action) {
+    case plan::fetch_action::local:
+      co_return co_await local(f, p.reason);
+    case plan::fetch_action::sync_then_local:
+      co_return co_await sync_then_local(f, p.reason);
+    case plan::fetch_action::stream_and_keep:
+      co_return co_await stream(f, true, p.reason);
+    case plan::fetch_action::stream:
+      co_return co_await stream(f, false, p.reason);
+    case plan::fetch_action::refuse:
+      co_return co_await refuse(f, p.reason);
+  }
+}
+
+/// Publicness counts for a minute while upstream can be asked: an older one is confirmed by a small question first.
+awaitable<void> confirm_public(fetching& f) {
+  bool const due = f.admitted.admitted && f.r.anonymous && f.snapshot && f.snapshot->is_public &&
+                   f.s.clock.age(f.snapshot->public_checked) > plan::public_lifetime;
+  if (!due) co_return;
+  protocol::ls_refs_request head_only;
+  head_only.peel = true;
+  head_only.symrefs = true;
+  head_only.ref_prefixes = {"HEAD"};
+  head_only.format = f.asked.format;
+  auto const limit = f.s.settings.time.ls_refs_total + f.s.settings.time.connect;
+  auto const wait = co_await f.s.listing->ask_refs(
+      f.r.repo, head_only, http::towards_upstream(f.x.request().headers, f.x.report().id), limit);
+  if (wait.outcome && wait.outcome->failed) {
+    auto const& failed = *wait.outcome->failed;
+    f.away = true;
+    f.admitted = {.admitted = false,
+                  .reason = failed.reason,
+                  .cause = failed.cause,
+                  .since = outage_of(f.s, f.r.repo.site, failed).since,
+                  .scope = upstream::scope_of(failed)};
+  }
+  if (wait.outcome && wait.outcome->good()) f.s.marks.clear(f.r.repo.key);
+  f.snapshot = co_await f.s.listing->find(f.r.repo.key);
+}
+
+/// A first pack that just streamed through is indexed in the background: where that is all a fetch lacks, it waits for
+/// it, for long where there is no other way.
+awaitable<void> gather(fetching& f) {
+  f.known = co_await gather_facts(f.s, f.r.repo, f.snapshot, f.asked, f.admitted);
+  if (f.known.facts.has_store || !f.known.facts.shared) co_return;
+  std::chrono::nanoseconds const limit = f.admitted.admitted ? f.s.settings.syncing.patience : indexing_limit;
+  bool const settled = co_await f.s.syncs->first_pack_settles(f.r.repo.key, limit);
+  if (settled) f.known = co_await gather_facts(f.s, f.r.repo, f.snapshot, f.asked, f.admitted);
+}
+
+}  // namespace
+
+awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_request& request) {
+  auto const asked = protocol::parse_fetch_request(request.command);
+  if (!asked) {
+    co_return co_await say_err(x, {outcome::refused, reason::malformed}, http::upload_pack_result_type,
+                               "tankard: bad fetch request: " + asked.error().message());
+  }
+  auto const credential = credential_digest(s, x.request().headers);
+  fetching f{s,
+             x,
+             r,
+             request.body.bytes(),
+             *asked,
+             co_await s.listing->find(r.repo.key),
+             r.repo.site.health.admit(r.repo.key.path, credential),
+             {},
+             false};
+  co_await confirm_public(f);
+  co_await gather(f);
+  co_await run_plan(f);
+}
+
+}  // namespace tankard::proxy::handlers

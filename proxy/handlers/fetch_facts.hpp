@@ -1,0 +1,26 @@
+#pragma once
+// What plan::plan_fetch needs to know of a fetch: gathered from snapshot and store, before anything is decided.
+
+#include <string>
+#include <vector>
+
+#include "cache/listing/snapshot.hpp"
+#include "cache/store/repo_store.hpp"
+#include "protocol/fetch_request.hpp"
+#include "proxy/plan/plan_fetch.hpp"
+#include "proxy/services.hpp"
+
+namespace tankard::proxy::handlers {
+
+struct gathered {
+  plan::fetch_facts facts;
+  cache::repo_store_ptr store;                   ///< null where there is none
+  std::vector<protocol::object_id> not_allowed;  ///< wants that only upstream may judge
+  std::vector<protocol::object_id> missing;      ///< wants that the store cannot serve
+};
+
+/// `snapshot` may be null. Looks at the store on the blocking pool.
+awaitable<gathered> gather_facts(services& s, const repo_ref& repo, const cache::snapshot_ptr& snapshot,
+                                 const protocol::fetch_request& asked, const upstream::admission& admitted);
+
+}  // namespace tankard::proxy::handlers

@@ -1,0 +1,118 @@
+// GET info/refs?service=git-upload-pack. v2: the capability advertisement, asked for, collapsed, remembered, and in an
+// outage answered from memory (DESIGN 4). v0 and v1: the listing itself, passed through.
+
+#include <fmt/format.h>
+
+#include "protocol/advertisement.hpp"
+#include "proxy/handlers/answers.hpp"
+#include "proxy/handlers/handlers.hpp"
+#include "proxy/http/headers.hpp"
+#include "proxy/http/responses.hpp"
+#include "proxy/plan/plan_ls_refs.hpp"
+#include "proxy/refresh/listing_service.hpp"
+
+namespace tankard::proxy::handlers {
+namespace {
+
+/// What may be shown to anybody while `scope` keeps upstream from being asked; nullptr where nothing may.
+const cache::kept_advertisement* showable(const services& s, const routed& r, const cache::snapshot_ptr& snapshot,
+                                          upstream::outage_scope scope) {
+  bool const shown = plan::counts_as_public(snapshot.get(), r.repo.site.may_be_public(), scope, s.clock);
+  return shown && snapshot->advertisement ? &*snapshot->advertisement : nullptr;
+}
+
+/// The kept advertisement with what our own side can do (`offline`), or with all that upstream offers.
+std::string shown_body(const std::string& upstream_body, bool offline) {
+  auto const parsed = protocol::parse_advertisement(upstream_body);
+  if (!parsed || !std::holds_alternative<protocol::v2_advertisement>(*parsed)) return upstream_body;
+  auto const& v2 = std::get<protocol::v2_advertisement>(*parsed);
+  auto const shown = protocol::shown_advertisement(v2, offline);
+  return shown.capabilities == v2.capabilities ? upstream_body : protocol::write_v2_advertisement(shown);
+}
+
+awaitable<void> answer_kept(services& s, http::exchange& x, const cache::kept_advertisement& kept, verdict v) {
+  bool const stale = v.outcome == outcome::stale;
+  std::string const body = shown_body(*kept.body, stale);
+  from_memory const memory{.content_type = http::upload_pack_advertisement_type,
+                           .body = body,
+                           .age = s.clock.age(kept.since),
+                           .ttl = s.settings.refs.ttl};
+  co_await answer_from_memory(x, v, memory);
+}
+
+awaitable<void> answer_outage(services& s, http::exchange& x, const routed& r, const cache::snapshot_ptr& snapshot,
+                              const outage& why, const upstream::whole_answer* answer) {
+  auto const* kept = showable(s, r, snapshot, why.scope);
+  if (s.settings.offline_mode && kept != nullptr)
+    co_return co_await answer_kept(s, x, *kept, {outcome::stale, why.reason});
+  if (answer != nullptr && !answer->too_large) {
+    co_return co_await relay_whole(s, x, {outcome::error, why.reason}, r.repo.site, r.upstream_target(), *answer);
+  }
+  if (!s.settings.offline_mode) co_return co_await say_outage(s, x, r.repo, why);
+  auto const sentence =
+      fmt::format("tankard: no cached ls-refs available for {}: {}", r.repo.key.path, describe(s, r.repo.site, why));
+  co_await say_err(x, {outcome::error, why.reason}, http::upload_pack_advertisement_type, sentence);
+}
+
+awaitable<void> answer_outcome(services& s, http::exchange& x, const routed& r, const cache::snapshot_ptr& snapshot,
+                               const refresh::listing_wait& wait) {
+  auto const& o = *wait.outcome;
+  if (o.failed) {
+    auto const why = outage_of(s, r.repo.site, *o.failed);
+    // What upstream said when it was unwell is relayed to the one it was said to; its headers are nobody else's.
+    co_return co_await answer_outage(s, x, r, snapshot, why, wait.joined ? nullptr : o.answer.get());
+  }
+  // A no, a redirect or an odd answer is nobody else's: each who joined asks with its own request.
+  if (!o.good()) {
+    if (wait.joined || o.answer->too_large) co_return co_await pass_through(s, x, r, {.why = reason::upstream_answer});
+    bool const denied = o.answer->meaning.what == upstream::verdict::denial;
+    if (o.answer->head.status == 404) s.not_found.remember(r.repo.key, {}, s.clock.now());
+    verdict const v{denied ? outcome::denied : outcome::bypass, reason::upstream_answer};
+    co_return co_await relay_whole(s, x, v, r.repo.site, r.upstream_target(), *o.answer);
+  }
+  auto const kind = wait.joined ? outcome::collapsed : o.new_to_us ? outcome::miss : outcome::revalidated;
+  std::string const body = shown_body(*o.body, false);
+  co_await answer_from_upstream(x, {kind, reason::none}, http::upload_pack_advertisement_type, body);
+}
+
+/// A request with a credential: upstream's to answer, with what everybody may see behind it.
+awaitable<void> relay(services& s, http::exchange& x, const routed& r, const cache::snapshot_ptr& snapshot) {
+  bool const memory_can_answer =
+      s.settings.offline_mode && showable(s, r, snapshot, upstream::outage_scope::repository) != nullptr;
+  auto const failed =
+      co_await try_pass_through(s, x, r, {.why = reason::credential, .memory_can_answer = memory_can_answer});
+  if (!failed || x.started()) co_return;
+  auto const why = outage_of(s, r.repo.site, *failed);
+  co_await answer_outage(s, x, r, snapshot, why, nullptr);
+}
+
+}  // namespace
+
+awaitable<void> info_refs(services& s, http::exchange& x, routed r) {
+  if (s.not_found.has(r.repo.key, credential_digest(s, x.request().headers), s.clock.now())) {
+    co_return co_await say(
+        x, {outcome::denied, reason::upstream_answer}, 404,
+        fmt::format("tankard: {} said a moment ago that there is no {}", r.repo.site.settings.url(), r.repo.key.path));
+  }
+  bool const head = x.request().method == http::verb::head;
+  if (r.protocol_version != 2 || head) co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
+  auto const snapshot = co_await s.listing->find(r.repo.key);
+  auto const admitted = r.repo.site.health.admit(r.repo.key.path, credential_digest(s, x.request().headers));
+  if (!admitted.admitted) co_return co_await answer_outage(s, x, r, snapshot, outage_of(admitted), nullptr);
+  if (!r.anonymous) co_return co_await relay(s, x, r, snapshot);
+
+  auto const* kept = showable(s, r, snapshot, upstream::outage_scope::repository);
+  if (kept != nullptr && plan::is_fresh(*snapshot, kept->since, s.settings.refs.max_age, s.clock)) {
+    co_return co_await answer_kept(s, x, *kept, {outcome::hit, reason::fresh});
+  }
+  if (!s.settings.offline_mode) kept = nullptr;
+  std::chrono::nanoseconds const patience =
+      kept != nullptr ? s.settings.refs.patience : s.settings.time.ls_refs_total + s.settings.time.connect;
+  auto headers = http::towards_upstream(x.request().headers, x.report().id);
+  auto const wait = co_await s.listing->ask_advertisement(r.repo, std::move(headers), patience);
+  if (wait.outcome) co_return co_await answer_outcome(s, x, r, snapshot, wait);
+  if (kept != nullptr) co_return co_await answer_kept(s, x, *kept, {outcome::stale, reason::patience});
+  co_await say_outage(s, x, r.repo, {reason::timeout, "no answer in time", s.clock.now()});
+}
+
+}  // namespace tankard::proxy::handlers

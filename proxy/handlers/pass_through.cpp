@@ -1,0 +1,199 @@
+// Whatever tankard does not answer itself: streamed to the upstream and back as it is, never kept (DESIGN 3,
+// "invisible").
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "cache/io/async_event.hpp"
+#include "proxy/handlers/answers.hpp"
+#include "proxy/handlers/handlers.hpp"
+#include "proxy/handlers/relay_stream.hpp"
+#include "proxy/http/headers.hpp"
+#include "proxy/http/responses.hpp"
+#include "proxy/refresh/upstream_notes.hpp"
+
+namespace tankard::proxy::handlers {
+namespace {
+
+using body_kind = upstream::request::body_kind;
+
+/// A request body on its way upstream while the answer may already come back. Both run on one executor.
+struct upload {
+  cache::async_event ended;
+  bool client_failed = false;
+};
+
+awaitable<void> send_body(http::exchange& x, upstream::call& call, upload& u) {
+  std::string buffer(128u << 10, '\0');
+  for (;;) {
+    auto const n = co_await x.read_body(asio::buffer(buffer));
+    if (!n) {
+      u.client_failed = true;
+      call.abort();  // the upstream must see the cut, not a short body that looks whole
+      co_return;
+    }
+    if (*n == 0) break;
+    auto const written = co_await call.write(asio::buffer(buffer.data(), *n));
+    if (!written) co_return;  // an early answer may still be readable: the reading side decides
+  }
+  co_await call.finish_request();
+}
+
+/// Starts the upload; `u.ended` is set when it no longer touches anything.
+void start_upload(asio::any_io_executor ex, http::exchange& x, upstream::call& call, upload& u) {
+  asio::co_spawn(ex, send_body(x, call, u), [&u, &call](std::exception_ptr e) {
+    if (e) {
+      u.client_failed = true;
+      call.abort();
+    }
+    u.ended.set();
+  });
+}
+
+/// Ends an upload that the answer has overtaken: nothing more is read or sent, and the connection closes afterwards.
+awaitable<void> end_upload(http::exchange& x, upstream::call& call, upload& u) {
+  if (!u.ended.is_set()) {
+    x.close_after();
+    call.abort();
+    x.cancel_read();
+  }
+  while (!u.ended.is_set()) co_await u.ended.wait(std::chrono::hours(1));
+}
+
+std::string_view expected_type(const routed& r) {
+  switch (r.target.service) {
+    case http::git_service::info_refs_upload_pack:
+      return http::upload_pack_advertisement_type;
+    case http::git_service::upload_pack:
+      return http::upload_pack_result_type;
+    default:
+      return {};
+  }
+}
+
+upstream::request request_of(http::exchange& x, const routed& r, const pass& p) {
+  auto const& client = x.request();
+  upstream::request out{.method = client.method,
+                        .method_name = client.method_name,
+                        .target = r.upstream_target(),
+                        .headers = http::towards_upstream(client.headers, x.report().id)};
+  if (p.body != nullptr) {
+    out.headers.erase("Content-Encoding");  // the body was inflated here
+    out.kind = body_kind::whole;
+    out.body = *p.body;
+  } else if (client.chunked) {
+    out.kind = body_kind::chunked;
+  } else if (client.content_length) {
+    out.kind = body_kind::length;
+    out.length = *client.content_length;
+  }
+  return out;
+}
+
+/// One request being passed through.
+struct passage {
+  services& s;
+  http::exchange& x;
+  const routed& r;
+  pass p;
+  std::string credential;
+  cache::boot_point begun;
+  const upload* up = nullptr;  ///< where the body is streamed
+
+  operation op() const { return x.report().op; }
+};
+
+upstream::classified meaning_of(const passage& g, const upstream::response_head& head) {
+  auto const type = expected_type(g.r);
+  // Where git prescribes no type (LFS, dumb files, pushes) whatever came with 200 is what was asked for.
+  auto const shown = type.empty() ? std::string_view(head.headers["Content-Type"]) : type;
+  return upstream::classify(head, shown);
+}
+
+/// A 404 to anything else (a HEAD, an odd query, a stranger's odd headers) says nothing of what the next client asks
+/// for.
+bool asks_as_git_does(const passage& g) {
+  return g.r.target.service == http::git_service::info_refs_upload_pack && g.x.request().method == http::verb::get &&
+         g.r.target.query == "service=git-upload-pack" && !g.credential.empty();
+}
+
+/// What a client causes never counts against the upstream: an upload that the client broke off is such a cause.
+void note_broken(passage& g, upstream::failure f) {
+  if (g.up != nullptr && g.up->client_failed) f.cls = upstream::failure_class::client;
+  refresh::note_failure(g.s, g.r.repo, g.op(), g.credential, f, g.s.clock.now() - g.begun);
+}
+
+awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::call& call) {
+  auto const head = co_await call.read_head();
+  if (!head) {
+    note_broken(g, head.error());
+    co_return head.error();
+  }
+  auto const took = g.s.clock.now() - g.begun;
+  auto const meaning = meaning_of(g, *head);
+  bool const ok = meaning.what == upstream::verdict::ok;
+  // A good head is a success only when the body came too.
+  if (!ok) refresh::note_answer(g.s, g.r.repo, g.op(), g.credential, *head, meaning, took);
+  bool const away = meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited;
+  if (away && g.p.memory_can_answer) co_return upstream::to_failure(meaning, *head);
+  bool const denied = meaning.what == upstream::verdict::denial;
+  if (head->status == 404 && asks_as_git_does(g)) {
+    g.s.not_found.remember(g.r.repo.key, g.credential, g.s.clock.now());
+  }
+  set_verdict(g.x, {denied ? outcome::denied : outcome::bypass, away ? meaning.reason : g.p.why}, "upstream");
+  auto headers = relayed_headers(g.s, g.r.repo.site, g.r.upstream_target(), *head);
+  auto const end = co_await relay_stream(g.x, call, *head, std::move(headers), nullptr);
+  if (end.end == relay_end::upstream_broke) {
+    note_broken(g, *end.broken);
+    set_verdict(g.x, {outcome::error, end.broken->reason}, "upstream");
+    g.x.report().detail = end.broken->cause;
+  } else if (ok) {
+    refresh::note_answer(g.s, g.r.repo, g.op(), g.credential, *head, meaning, took);
+  }
+  if (end.end == relay_end::client_gone) g.x.report().reason = reason::client_gone;
+  co_return std::nullopt;
+}
+
+}  // namespace
+
+awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::exchange& x, const routed& r, pass p) {
+  passage g{s, x, r, p, credential_digest(s, x.request().headers), s.clock.now(), nullptr};
+  auto request = request_of(x, r, p);
+  bool const streamed = request.kind == body_kind::chunked || request.kind == body_kind::length;
+  auto opened = co_await r.repo.site.client.open(std::move(request));
+  if (!opened) {
+    refresh::note_failure(s, r.repo, g.op(), g.credential, opened.error(), s.clock.now() - g.begun);
+    co_return opened.error();
+  }
+  auto const call = std::move(*opened);
+  if (!streamed) co_return co_await relay_answer(g, *call);
+
+  upload u;
+  g.up = &u;
+  auto const ex = co_await asio::this_coro::executor;
+  start_upload(ex, x, *call, u);
+  std::optional<upstream::failure> failed;
+  std::exception_ptr thrown;
+  try {
+    failed = co_await relay_answer(g, *call);
+  } catch (...) {  // the upload still refers to this frame: it has to end before the frame does
+    thrown = std::current_exception();
+  }
+  co_await end_upload(x, *call, u);
+  if (thrown) std::rethrow_exception(thrown);
+  if (u.client_failed && !x.finished()) {
+    x.report().reason = reason::client_gone;
+    x.abort();
+    co_return std::nullopt;
+  }
+  co_return failed;
+}
+
+awaitable<void> pass_through(services& s, http::exchange& x, const routed& r, pass p) {
+  auto const admitted = r.repo.site.health.admit(r.repo.key.path, credential_digest(s, x.request().headers));
+  if (!admitted.admitted) co_return co_await say_outage(s, x, r.repo, outage_of(admitted));
+  auto const failed = co_await try_pass_through(s, x, r, p);
+  if (failed && !x.started()) co_await say_outage(s, x, r.repo, outage_of(s, r.repo.site, *failed));
+}
+
+}  // namespace tankard::proxy::handlers

@@ -1,0 +1,30 @@
+#pragma once
+// The answer of an upstream on its way to a client, piece by piece, with bounded memory and back-pressure.
+
+#include <optional>
+#include <string_view>
+
+#include "proxy/http/exchange.hpp"
+#include "proxy/upstream/client.hpp"
+
+namespace tankard::proxy::handlers {
+
+enum class relay_end : std::uint8_t { whole, client_gone, upstream_broke };
+
+struct relayed {
+  relay_end end = relay_end::whole;
+  std::optional<upstream::failure> broken;
+};
+
+/// Sees every piece before the client gets it (a pack being kept). Must not fail: what it cannot keep it forgets.
+class onlooker {
+ public:
+  virtual ~onlooker() = default;
+  virtual awaitable<void> see(std::string_view bytes) = 0;
+};
+
+/// Sends head and body; ends properly only if the upstream did, breaks the connection otherwise.
+awaitable<relayed> relay_stream(http::exchange& x, upstream::call& call, const upstream::response_head& head,
+                                http::fields headers, onlooker* watching);
+
+}  // namespace tankard::proxy::handlers

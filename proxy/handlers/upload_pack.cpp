@@ -1,0 +1,91 @@
+// POST git-upload-pack: v2 requests are read whole and go to the handler of their command; everything else passes
+// through.
+
+#include <fmt/format.h>
+
+#include "proxy/handlers/answers.hpp"
+#include "proxy/handlers/handlers.hpp"
+#include "proxy/http/responses.hpp"
+#include "proxy/plan/publicness.hpp"
+#include "proxy/refresh/listing_service.hpp"
+
+namespace tankard::proxy::handlers {
+namespace {
+
+constexpr std::string_view probe = "0000";  // what git sends to log in before a large body (remote-curl.c, probe_rpc)
+
+awaitable<void> refuse_body(services& s, http::exchange& x, http::body_error e) {
+  x.close_after();
+  switch (e) {
+    case http::body_error::too_large:
+      co_return co_await say(
+          x, {outcome::refused, reason::too_large}, 413,
+          fmt::format("tankard: the request is longer than {} bytes (limits.body_bytes)", s.settings.limit.body_bytes));
+    case http::body_error::bad_encoding:
+      co_return co_await say(x, {outcome::refused, reason::malformed}, 400,
+                             "tankard: the request body is not valid gzip");
+    case http::body_error::too_slow:
+      co_return co_await say(x, {outcome::refused, reason::slow_client}, 408,
+                             "tankard: the request body took too long (limits.body)");
+    case http::body_error::overloaded:
+      co_return co_await say(x, {outcome::refused, reason::overloaded}, 503,
+                             "tankard: too many large requests at once (limits.body_memory), try again");
+    case http::body_error::connection:
+      set_verdict(x, {outcome::error, reason::client_gone}, "none");
+      x.abort();
+      co_return;
+  }
+}
+
+/// The probe asks only whether the credential is good, which upstream answers; without upstream nothing is to be asked.
+awaitable<void> answer_probe(services& s, http::exchange& x, const routed& r, const std::string& body) {
+  auto const snapshot = co_await s.listing->find(r.repo.key);
+  auto const admitted = r.repo.site.health.admit(r.repo.key.path, credential_digest(s, x.request().headers));
+  auto const scope = admitted.admitted ? upstream::outage_scope::repository : admitted.scope;
+  bool const shown =
+      s.settings.offline_mode && plan::counts_as_public(snapshot.get(), r.repo.site.may_be_public(), scope, s.clock);
+  std::optional<upstream::failure> failed;
+  if (admitted.admitted) {
+    failed =
+        co_await try_pass_through(s, x, r, {.why = reason::unknown_command, .body = &body, .memory_can_answer = shown});
+    if (!failed || x.started()) co_return;
+  }
+  auto const why = failed ? outage_of(s, r.repo.site, *failed) : outage_of(admitted);
+  if (!shown) co_return co_await say_outage(s, x, r.repo, why);
+  co_await answer_from_memory(x, {outcome::stale, why.reason},
+                              {.content_type = http::upload_pack_result_type, .body = {}});
+}
+
+awaitable<void> run_command(services& s, http::exchange& x, const routed& r, const v2_request& request) {
+  if (request.command.command == "ls-refs") {
+    x.report().op = operation::ls_refs;
+    co_return co_await ls_refs(s, x, r, request);
+  }
+  if (request.command.command == "fetch") co_return co_await fetch(s, x, r, request);
+  x.report().op = operation::other;
+  co_await pass_through(s, x, r, {.why = reason::unknown_command, .body = &request.body.bytes()});
+}
+
+}  // namespace
+
+awaitable<void> upload_pack(services& s, http::exchange& x, routed r) {
+  // The probe bears no Git-Protocol header, whatever the version of the request that it comes before.
+  bool const may_be_probe = x.request().content_length == probe.size();
+  if (r.protocol_version != 2 && !may_be_probe) co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
+  http::body_limits const limits{.max_bytes = s.settings.limit.body_bytes, .total = s.settings.limit.body};
+  auto const body = co_await http::read_whole_body(x, limits, s.bodies);
+  if (!body) co_return co_await refuse_body(s, x, body.error());
+  if (body->bytes() == probe) co_return co_await answer_probe(s, x, r, body->bytes());
+  if (r.protocol_version != 2) {
+    co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0, .body = &body->bytes()});
+  }
+  auto const command = protocol::parse_command_request(body->bytes());
+  if (!command) {
+    co_return co_await say(x, {outcome::refused, reason::malformed}, 400,
+                           fmt::format("tankard: this is no git protocol v2 request: {}", command.error().message()));
+  }
+  v2_request const request{*body, *command};
+  co_await run_command(s, x, r, request);
+}
+
+}  // namespace tankard::proxy::handlers
