@@ -14,6 +14,7 @@
 #include <regex>
 
 #include "tests/support/run_coroutine.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -144,7 +145,8 @@ TEST(Subprocess, TheChildReadsAGivenFileAndRunsWhereAsked) {
 
 TEST(Subprocess, AnInheritedLockOutlivesItsOwner) {
   asio::io_context io;
-  auto const path = testing::TempDir() + "subprocess-lock";
+  test::temp_dir const folder;
+  auto const path = (folder.path() / "lock").string();
   auto o = command({"cat"});
   o.inherit_fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   ASSERT_EQ(::flock(o.inherit_fd, LOCK_EX | LOCK_NB), 0);

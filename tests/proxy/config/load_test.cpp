@@ -4,22 +4,23 @@
 
 #include <fstream>
 
+#include "tests/support/temp_dir.hpp"
+
 namespace tankard::proxy::config {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// A configuration file that is gone with the test.
+/// A configuration file in a folder of its own: tests run beside each other.
 class file {
  public:
-  explicit file(std::string_view text) : path_(std::filesystem::path{testing::TempDir()} / "tankard.toml") {
-    std::ofstream{path_} << text;
-  }
-  ~file() { std::filesystem::remove(path_); }
-  std::string path() const { return path_.string(); }
+  explicit file(std::string_view text) { std::ofstream{folder() / name} << text; }
+  std::filesystem::path folder() const { return folder_.path(); }
+  std::string path() const { return (folder() / name).string(); }
 
  private:
-  std::filesystem::path path_;
+  static constexpr const char* name = "tankard.toml";
+  test::temp_dir folder_;
 };
 
 load_result from_file(const file& f, const environment& env = {}, flags more = {}) {
@@ -27,20 +28,24 @@ load_result from_file(const file& f, const environment& env = {}, flags more = {
   return load(more, env);
 }
 
-/// The one problem, with the folder of the file taken out.
+/// The one problem.
 std::string only_problem(const load_result& r) {
   if (r.problems.size() != 1) {
     std::string all = std::to_string(r.problems.size()) + " problems:";
     for (auto const& p : r.problems) all += "\n" + p;
     return all;
   }
-  auto text = r.problems[0];
-  auto const folder = testing::TempDir() + (testing::TempDir().ends_with('/') ? "" : "/");
+  return r.problems[0];
+}
+
+/// The one problem of a file, with its folder taken out.
+std::string problem_of(std::string_view toml) {
+  file const f{toml};
+  auto text = only_problem(from_file(f));
+  auto const folder = f.folder().string() + "/";
   for (std::size_t at = 0; (at = text.find(folder)) != text.npos;) text.erase(at, folder.size());
   return text;
 }
-
-std::string problem_of(std::string_view toml) { return only_problem(from_file(file{toml})); }
 
 TEST(Load, NothingNamedIsGithub) {
   auto const r = load({}, {});

@@ -7,6 +7,8 @@
 
 #include "proxy/config/load.hpp"
 
+#include "tests/support/temp_dir.hpp"
+
 namespace tankard::proxy::config {
 namespace {
 
@@ -62,7 +64,8 @@ TEST(Settings, EffectiveTomlLoadsToTheSame) {
   auto const first = load(f, {});
   ASSERT_TRUE(first.ok()) << first.problems.front();
   auto const text = effective_toml(first.value);
-  auto const file = std::filesystem::path{testing::TempDir()} / "effective.toml";
+  test::temp_dir const folder;
+  auto const file = folder.path() / "effective.toml";
   FILE* const out = fopen(file.c_str(), "w");
   ASSERT_TRUE(out);
   fputs(text.c_str(), out);
