@@ -78,6 +78,13 @@ struct ls_refs_cache::impl final : journal_owner {
   snapshot_journal journal;  // last: its thread uses all of the above
 };
 
+namespace {
+
+/// Whether losing it would lose more than a moment's freshness: without a listing an outage has nothing to show.
+bool answers_outages(const snapshot* s) noexcept { return s != nullptr && !s->table->known().empty(); }
+
+}  // namespace
+
 ls_refs_cache::impl::state ls_refs_cache::impl::look(const storage_digest& id) const {
   std::shared_lock const l(mu);
   auto* e = entries.find(id);
@@ -97,9 +104,11 @@ bool ls_refs_cache::impl::install(const storage_digest& id, std::optional<std::u
     auto* present = entries.find(id);
     if (expected && *expected != (present == nullptr ? 0 : present->version)) return false;
     auto& e = present == nullptr ? entries.find_or_add(id) : *present;
+    // A clone asks for the advertisement and a moment later for the refs: the first must not make the second wait.
+    bool const first_listing = !answers_outages(e.value.get()) && answers_outages(value.get());
     bool const was_clean = entries.change(e, entry_fate::write);
     entries.put(e, std::move(value), charge, after.dropped);
-    if (was_clean) after.queue.push_back({due(e, now), id});
+    if (was_clean || first_listing) after.queue.push_back({first_listing ? now : due(e, now), id});
     shrink_to_limits(&e, after);
   }
   queue(after);

@@ -68,6 +68,8 @@ snapshot_journal::round snapshot_journal::next_round() {
   r.saves.swap(saves_);
   bool const everything = r.last || !r.saves.empty();
   for (; !queue_.empty() && (everything || is_due()); queue_.pop()) r.ids.push_back(queue_.top().id);
+  std::ranges::sort(r.ids);  // one that became urgent is queued twice
+  r.ids.erase(std::ranges::unique(r.ids).begin(), r.ids.end());
   return r;
 }
 

@@ -39,6 +39,18 @@ TEST(LsRefsCacheDisk, ARestartFindsEverything) {
   EXPECT_TRUE(d.problems.empty());
 }
 
+TEST(LsRefsCacheDisk, AFirstListingIsWrittenAtOnce_ThoughTheAdvertisementJustWas) {
+  cache_dir d;
+  auto o = d.options();
+  o.rewrite_interval = 24h;
+  auto const c = d.open(o);
+  c->set(std::make_shared<const snapshot>(cache::empty_snapshot(repo(1))));
+  ASSERT_TRUE(eventually([&] { return c->stats().written == 1; }));
+  c->set(numbered(repo(1), 7));
+  ASSERT_TRUE(eventually([&] { return c->stats().dirty == 0; })) << "not held back for rewrite_interval";
+  EXPECT_EQ(number_of(d.open()->load_entry(repo(1))), 7u);
+}
+
 TEST(LsRefsCacheDisk, AgesGoOnThroughARestart) {
   cache_dir d;
   fake_clock clock;
