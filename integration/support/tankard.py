@@ -344,6 +344,12 @@ class Tankard:
             return "\n".join(self._lines)
 
     def log_mark(self):
+        """Where the log stands now: lines are written after the answer, so those of earlier requests are waited for."""
+        def told():
+            now = self.metrics()
+            written = len(self.events("request", all_lives=False))
+            return now.sum("tankard_in_flight_requests") == 0 and written >= now.sum("tankard_requests_total")
+        processes.wait_until(told, "every request so far has its log line", 20)
         with self._changed:
             return len(self._lines)
 
