@@ -2,6 +2,8 @@
 
 #include <openssl/hmac.h>
 
+#include <stdexcept>
+
 #include "proxy/http/headers.hpp"
 #include "proxy/http/target.hpp"
 
@@ -20,8 +22,10 @@ std::string credential_digest(const services& s, const http::fields& headers) {
   std::string const text = http::credential_text(headers);
   std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
   unsigned size = 0;
-  HMAC(EVP_sha256(), s.digest_key.data(), static_cast<int>(s.digest_key.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
+  auto const* made = HMAC(EVP_sha256(), s.digest_key.data(), static_cast<int>(s.digest_key.size()),
+                          reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
+  // No digest would read as no credential, and so as a request that may be shared.
+  if (made == nullptr || size == 0) throw std::runtime_error("cannot digest a credential");
   static constexpr char digits[] = "0123456789abcdef";
   std::string hex;
   for (unsigned i = 0; i < size; ++i) {

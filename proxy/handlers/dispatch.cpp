@@ -142,7 +142,7 @@ awaitable<void> dispatch(services& s, http::exchange& x) {
   }
   int const version = http::requested_protocol_version(request.headers);
   x.report().protocol = version == 2 ? git_protocol::v2 : version == 1 ? git_protocol::v1 : git_protocol::v0;
-  routed r{std::move(repo), std::move(*target), version, !http::bears_credential(request.headers)};
+  routed r{std::move(repo), std::move(*target), version, credential_digest(s, request.headers)};
   co_await serve(s, x, std::move(r));
 }
 

@@ -111,15 +111,13 @@ upstream::request upstream_request(const fetching& f) {
 void report_end(fetching& f, const relayed& end, cache::boot_point begun) {
   if (end.end == relay_end::client_gone) f.x.report().reason = reason::client_gone;
   if (end.end != relay_end::upstream_broke) return;
-  auto const credential = credential_digest(f.s, f.x.request().headers);
-  refresh::note_failure(f.s, f.r.repo, operation::fetch, credential, *end.broken, f.s.clock.now() - begun);
+  refresh::note_failure(f.s, f.r.repo, operation::fetch, f.r.credential, *end.broken, f.s.clock.now() - begun);
   set_verdict(f.x, {outcome::error, end.broken->reason}, "upstream");
   f.x.report().detail = end.broken->cause;
 }
 
 awaitable<void> stream(fetching& f, bool keep, reason why) {
   auto const begun = f.s.clock.now();
-  auto const credential = credential_digest(f.s, f.x.request().headers);
   auto opened = co_await f.r.repo.site.client.open(upstream_request(f));
   std::optional<upstream::failure> failed;
   std::optional<upstream::response_head> head;
@@ -133,7 +131,7 @@ awaitable<void> stream(fetching& f, bool keep, reason why) {
       failed = got.error();
   }
   if (failed) {
-    refresh::note_failure(f.s, f.r.repo, operation::fetch, credential, *failed, f.s.clock.now() - begun);
+    refresh::note_failure(f.s, f.r.repo, operation::fetch, f.r.credential, *failed, f.s.clock.now() - begun);
     co_return co_await decide_again(f, *failed, nullptr);
   }
   auto& call = **opened;
@@ -141,7 +139,7 @@ awaitable<void> stream(fetching& f, bool keep, reason why) {
   auto const took = f.s.clock.now() - begun;
   bool const good = meaning.what == upstream::verdict::ok;
   // A good head is a success only when the body came too.
-  if (!good) refresh::note_answer(f.s, f.r.repo, operation::fetch, credential, *head, meaning, took);
+  if (!good) refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.credential, *head, meaning, took);
   if (meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited) {
     auto const answer = co_await read_rest(call, *head);
     co_return co_await decide_again(f, upstream::to_failure(meaning, *head), answer ? &*answer : nullptr);
@@ -154,7 +152,7 @@ awaitable<void> stream(fetching& f, bool keep, reason why) {
   auto const end = co_await relay_stream(f.x, call, *head, std::move(headers), kept.get());
   if (kept && end.end == relay_end::whole) kept->seal(f.asked.wants);
   if (good && end.end != relay_end::upstream_broke) {
-    refresh::note_answer(f.s, f.r.repo, operation::fetch, credential, *head, meaning, took);
+    refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.credential, *head, meaning, took);
   }
   report_end(f, end, begun);
 }
@@ -194,7 +192,7 @@ awaitable<void> run_plan(fetching& f) {
 
 /// Publicness counts for a minute while upstream can be asked: an older one is confirmed by a small question first.
 awaitable<void> confirm_public(fetching& f) {
-  bool const due = f.admitted.admitted && f.r.anonymous && f.snapshot && f.snapshot->is_public &&
+  bool const due = f.admitted.admitted && f.r.anonymous() && f.snapshot && f.snapshot->is_public &&
                    f.s.clock.age(f.snapshot->public_checked) > plan::public_lifetime;
   if (!due) co_return;
   protocol::ls_refs_request head_only;
@@ -236,14 +234,13 @@ awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_
     co_return co_await say_err(x, {outcome::refused, reason::malformed}, http::upload_pack_result_type,
                                "tankard: bad fetch request: " + asked.error().message());
   }
-  auto const credential = credential_digest(s, x.request().headers);
   fetching f{s,
              x,
              r,
              request.body.bytes(),
              *asked,
              co_await s.listing->find(r.repo.key),
-             r.repo.site.health.admit(r.repo.key.path, credential),
+             r.repo.site.health.admit(r.repo.key.path, r.credential),
              {},
              false};
   co_await confirm_public(f);

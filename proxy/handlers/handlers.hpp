@@ -17,7 +17,9 @@ struct routed {
   repo_ref repo;
   http::git_target target;
   int protocol_version = 0;  ///< asked for by Git-Protocol: 0, 1 or 2
-  bool anonymous = true;     ///< bears no credential
+  std::string credential;    ///< credential_digest() of the request, made once; empty for none
+
+  bool anonymous() const noexcept { return credential.empty(); }
 
   /// What upstream is asked for.
   std::string upstream_target() const { return repo.target(target.suffix, target.query); }

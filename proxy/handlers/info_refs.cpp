@@ -89,7 +89,7 @@ awaitable<void> relay(services& s, http::exchange& x, const routed& r, const cac
 }  // namespace
 
 awaitable<void> info_refs(services& s, http::exchange& x, routed r) {
-  if (s.not_found.has(r.repo.key, credential_digest(s, x.request().headers), s.clock.now())) {
+  if (s.not_found.has(r.repo.key, r.credential, s.clock.now())) {
     co_return co_await say(
         x, {outcome::denied, reason::upstream_answer}, 404,
         fmt::format("tankard: {} said a moment ago that there is no {}", r.repo.site.settings.url(), r.repo.key.path));
@@ -97,9 +97,9 @@ awaitable<void> info_refs(services& s, http::exchange& x, routed r) {
   bool const head = x.request().method == http::verb::head;
   if (r.protocol_version != 2 || head) co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
   auto const snapshot = co_await s.listing->find(r.repo.key);
-  auto const admitted = r.repo.site.health.admit(r.repo.key.path, credential_digest(s, x.request().headers));
+  auto const admitted = r.repo.site.health.admit(r.repo.key.path, r.credential);
   if (!admitted.admitted) co_return co_await answer_outage(s, x, r, snapshot, outage_of(admitted), nullptr);
-  if (!r.anonymous) co_return co_await relay(s, x, r, snapshot);
+  if (!r.anonymous()) co_return co_await relay(s, x, r, snapshot);
 
   auto const* kept = showable(s, r, snapshot, upstream::outage_scope::repository);
   if (kept != nullptr && plan::is_fresh(*snapshot, kept->since, s.settings.refs.max_age, s.clock)) {

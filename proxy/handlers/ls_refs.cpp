@@ -82,7 +82,7 @@ awaitable<void> refuse(question& q, const outage& why, reason because, const ups
 awaitable<void> answer_failed(question& q, const upstream::failure& f, const upstream::whole_answer* answer) {
   upstream::admission const refused{
       .admitted = false, .reason = f.reason, .cause = f.cause, .since = {}, .scope = upstream::scope_of(f)};
-  auto const p = plan::plan_ls_refs(q.asked, q.r.anonymous, q.snapshot.get(), refused,
+  auto const p = plan::plan_ls_refs(q.asked, q.r.anonymous(), q.snapshot.get(), refused,
                                     policy_of(q.s, q.r.repo, q.snapshot.get()), q.s.clock);
   if (p.action == plan::ls_refs_action::answer_stale) {
     co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, outage_of(q.s, q.r.repo.site, f));
@@ -157,7 +157,7 @@ awaitable<void> ask(question& q, const plan::ls_refs_plan& p) {
 
 awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v2_request& request) {
   auto asked = protocol::parse_ls_refs_request(request.command);
-  auto const admitted = r.repo.site.health.admit(r.repo.key.path, credential_digest(s, x.request().headers));
+  auto const admitted = r.repo.site.health.admit(r.repo.key.path, r.credential);
   if (!asked) {  // newer than what is known here: upstream's to answer
     if (admitted.admitted)
       co_return co_await pass_through(s, x, r, {.why = reason::unsupported_argument, .body = &request.body.bytes()});
@@ -166,7 +166,7 @@ awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v
   }
   question q{s, x, r, request.body.bytes(), std::move(*asked), co_await s.listing->find(r.repo.key)};
   auto const policy = policy_of(s, r.repo, q.snapshot.get());
-  auto const p = plan::plan_ls_refs(q.asked, r.anonymous, q.snapshot.get(), admitted, policy, s.clock);
+  auto const p = plan::plan_ls_refs(q.asked, r.anonymous(), q.snapshot.get(), admitted, policy, s.clock);
   switch (p.action) {
     case plan::ls_refs_action::answer_fresh:
       co_return co_await answer_memory(q, {outcome::hit, p.reason}, *p.known_since);

@@ -96,7 +96,6 @@ struct passage {
   http::exchange& x;
   const routed& r;
   pass p;
-  std::string credential;
   cache::boot_point begun;
   const upload* up = nullptr;  ///< where the body is streamed
 
@@ -114,13 +113,13 @@ upstream::classified meaning_of(const passage& g, const upstream::response_head&
 /// for.
 bool asks_as_git_does(const passage& g) {
   return g.r.target.service == http::git_service::info_refs_upload_pack && g.x.request().method == http::verb::get &&
-         g.r.target.query == "service=git-upload-pack" && !g.credential.empty();
+         g.r.target.query == "service=git-upload-pack" && !g.r.credential.empty();
 }
 
 /// What a client causes never counts against the upstream: an upload that the client broke off is such a cause.
 void note_broken(passage& g, upstream::failure f) {
   if (g.up != nullptr && g.up->client_failed) f.cls = upstream::failure_class::client;
-  refresh::note_failure(g.s, g.r.repo, g.op(), g.credential, f, g.s.clock.now() - g.begun);
+  refresh::note_failure(g.s, g.r.repo, g.op(), g.r.credential, f, g.s.clock.now() - g.begun);
 }
 
 awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::call& call) {
@@ -133,12 +132,12 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
   auto const meaning = meaning_of(g, *head);
   bool const ok = meaning.what == upstream::verdict::ok;
   // A good head is a success only when the body came too.
-  if (!ok) refresh::note_answer(g.s, g.r.repo, g.op(), g.credential, *head, meaning, took);
+  if (!ok) refresh::note_answer(g.s, g.r.repo, g.op(), g.r.credential, *head, meaning, took);
   bool const away = meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited;
   if (away && g.p.memory_can_answer) co_return upstream::to_failure(meaning, *head);
   bool const denied = meaning.what == upstream::verdict::denial;
   if (head->status == 404 && asks_as_git_does(g)) {
-    g.s.not_found.remember(g.r.repo.key, g.credential, g.s.clock.now());
+    g.s.not_found.remember(g.r.repo.key, g.r.credential, g.s.clock.now());
   }
   set_verdict(g.x, {denied ? outcome::denied : outcome::bypass, away ? meaning.reason : g.p.why}, "upstream");
   auto headers = relayed_headers(g.s, g.r.repo.site, g.r.upstream_target(), *head);
@@ -148,7 +147,7 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
     set_verdict(g.x, {outcome::error, end.broken->reason}, "upstream");
     g.x.report().detail = end.broken->cause;
   } else if (ok) {
-    refresh::note_answer(g.s, g.r.repo, g.op(), g.credential, *head, meaning, took);
+    refresh::note_answer(g.s, g.r.repo, g.op(), g.r.credential, *head, meaning, took);
   }
   if (end.end == relay_end::client_gone) g.x.report().reason = reason::client_gone;
   co_return std::nullopt;
@@ -157,12 +156,12 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
 }  // namespace
 
 awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::exchange& x, const routed& r, pass p) {
-  passage g{s, x, r, p, credential_digest(s, x.request().headers), s.clock.now(), nullptr};
+  passage g{s, x, r, p, s.clock.now(), nullptr};
   auto request = request_of(x, r, p);
   bool const streamed = request.kind == body_kind::chunked || request.kind == body_kind::length;
   auto opened = co_await r.repo.site.client.open(std::move(request));
   if (!opened) {
-    refresh::note_failure(s, r.repo, g.op(), g.credential, opened.error(), s.clock.now() - g.begun);
+    refresh::note_failure(s, r.repo, g.op(), g.r.credential, opened.error(), s.clock.now() - g.begun);
     co_return opened.error();
   }
   auto const call = std::move(*opened);
@@ -190,7 +189,7 @@ awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::
 }
 
 awaitable<void> pass_through(services& s, http::exchange& x, const routed& r, pass p) {
-  auto const admitted = r.repo.site.health.admit(r.repo.key.path, credential_digest(s, x.request().headers));
+  auto const admitted = r.repo.site.health.admit(r.repo.key.path, r.credential);
   if (!admitted.admitted) co_return co_await say_outage(s, x, r.repo, outage_of(admitted));
   auto const failed = co_await try_pass_through(s, x, r, p);
   if (failed && !x.started()) co_await say_outage(s, x, r.repo, outage_of(s, r.repo.site, *failed));

@@ -18,7 +18,7 @@ awaitable<void> receive_pack(services& s, http::exchange& x, routed r) {
   // keep the cache from ever taking a listing in.
   auto const known = s.listings.get(r.repo.key);
   bool const cached = known.value != nullptr || known.on_disk;
-  if (pushes && cached && !r.anonymous) s.listings.invalidate(r.repo.key);
+  if (pushes && cached && !r.anonymous()) s.listings.invalidate(r.repo.key);
   co_await pass_through(s, x, r, {.why = reason::push});
   bool const accepted = x.report().status / 100 == 2;
   if (pushes && cached && accepted) s.listings.invalidate(r.repo.key);

@@ -40,7 +40,7 @@ awaitable<void> refuse_body(services& s, http::exchange& x, http::body_error e) 
 /// The probe asks only whether the credential is good, which upstream answers; without upstream nothing is to be asked.
 awaitable<void> answer_probe(services& s, http::exchange& x, const routed& r, const std::string& body) {
   auto const snapshot = co_await s.listing->find(r.repo.key);
-  auto const admitted = r.repo.site.health.admit(r.repo.key.path, credential_digest(s, x.request().headers));
+  auto const admitted = r.repo.site.health.admit(r.repo.key.path, r.credential);
   auto const scope = admitted.admitted ? upstream::outage_scope::repository : admitted.scope;
   bool const shown =
       s.settings.offline_mode && plan::counts_as_public(snapshot.get(), r.repo.site.may_be_public(), scope, s.clock);
