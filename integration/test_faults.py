@@ -10,7 +10,7 @@ def nothing_kept(tankard):
     tankard.wait_quiet()
     assert tankard.metric("tankard_store_repositories") == 0
     assert not tankard.files(".pack")
-    assert not tankard.leftovers()
+    tankard.wait_clean()
 
 
 def whole_afterwards(tankard, git, repository, tmp_path):

@@ -293,6 +293,10 @@ class Tankard:
             return now.sum("tankard_in_flight_requests") == 0 and now.sum("tankard_children") == 0 and not self.leftovers(("staging",))
         processes.wait_until(quiet, lambda: f"tankard is quiet: children {self.children()}, staged {self.leftovers(('staging',))}\n{self.output()[-4000:]}", 60)
 
+    def wait_clean(self):
+        """Nothing staged and nothing in the trash: what is discarded goes through the trash, so it is there for a moment."""
+        processes.wait_until(lambda: not self.leftovers(), lambda: f"nothing is left on disk but {self.leftovers()}", 20)
+
     def wait_written(self):
         """What is remembered of refs is on disk (a hot entry is written once a second at most)."""
         self.wait_metric("tankard_ls_refs_dirty_entries", lambda n: n == 0)
