@@ -41,12 +41,15 @@ enum class reason : std::uint8_t {
   not_git,
   server_error,
   rate_limited,
+  locked,  // our own credential is refused, or cannot be had
   upstream_answer,
   // what cannot be answered from memory
   never_fetched,
   refs_not_known,
   not_public,
   object_missing,
+  login,        // nobody said who asks
+  no_decision,  // upstream did not lately allow whoever asks
   // bypasses
   credential,
   protocol_v0,
@@ -64,6 +67,7 @@ enum class reason : std::uint8_t {
   bad_target,
   not_mounted,
   not_allowed,
+  not_admitted,  // by the rules for clients
   too_large,
   slow_client,
   overloaded,

@@ -74,7 +74,8 @@ class Tankard:
             self._own = tempfile.TemporaryDirectory(prefix="tankard-cache-", ignore_cleanup_errors=True)
             cache_dir = os.path.join(self._own.name, "cache")
         self.cache_dir = str(cache_dir)
-        self.settings = {"log.format": "json", "log.level": "info", **(settings or {})}
+        self.settings = {"log.format": "json", "log.level": "info",
+                         "auth.key_file": os.path.join(os.path.dirname(self.cache_dir), "credential.key"), **(settings or {})}
         self.args = list(args)
         self.expect_leftovers = expect_leftovers
         self.process = None

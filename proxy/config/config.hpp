@@ -21,6 +21,11 @@ struct endpoint {
 
 enum class public_policy : std::uint8_t { automatic, never };
 
+/// Whose credential the upstream is shown.
+enum class auth_mode : std::uint8_t { passthrough, service, anonymous };
+/// Whose ref table an answer goes into.
+enum class auth_scope : std::uint8_t { repository, user };
+
 struct upstream {
   std::string name;              ///< metric label; default: host[:port] of the URL
   std::string scheme = "https";  ///< http | https
@@ -36,6 +41,8 @@ struct upstream {
   std::vector<std::string> allow;  ///< repository globs; empty = all
   std::vector<std::string> deny;
   public_policy is_public = public_policy::automatic;
+  auth_mode mode = auth_mode::passthrough;
+  auth_scope scope = auth_scope::repository;  ///< user: refs differ by who asks; nothing is shared between credentials
   std::filesystem::path ca_file;
 
   std::string origin() const;  ///< "https://github.com" or with :port where it is not the default
@@ -84,6 +91,12 @@ struct sync {
   std::vector<std::string> mirror_refs{"refs/heads/", "refs/tags/"};
 };
 
+struct auth {
+  std::chrono::seconds offline_grace{12 * 3600};  ///< an allow counts so long while a host is away; 0 = not at all
+  std::filesystem::path key_file;                 ///< digests credentials
+  std::size_t max_decisions = 250'000;
+};
+
 struct admin {
   endpoint listen{"127.0.0.1", 8081};
   std::filesystem::path token_file;  ///< empty = <cache.directory>/admin.token, made at start
@@ -109,11 +122,13 @@ struct config {
   timeouts time;
   limits limit;
   sync syncing;
+  auth access;
   admin admin_listener;
   log logging;
   std::vector<upstream> upstreams;  ///< never empty, names and mounts unique
 
   std::filesystem::path ls_refs_path() const;  ///< refs.cache_path, or its default under cache_directory
+  std::filesystem::path access_path() const;   ///< <cache_directory>/access
   std::filesystem::path token_path() const;    ///< admin_listener.token_file, or its default under cache_directory
 };
 

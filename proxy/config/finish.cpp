@@ -90,6 +90,8 @@ std::filesystem::path config::ls_refs_path() const {
   return refs.cache_path.empty() ? cache_directory / "ls-refs" : refs.cache_path;
 }
 
+std::filesystem::path config::access_path() const { return cache_directory / "access"; }
+
 std::filesystem::path config::token_path() const {
   return admin_listener.token_file.empty() ? cache_directory / "admin.token" : admin_listener.token_file;
 }

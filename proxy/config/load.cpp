@@ -33,6 +33,14 @@ std::filesystem::path default_directory(const environment& env) {
   return std::filesystem::path{home} / ".cache" / "tankard";
 }
 
+std::filesystem::path default_key_file(const environment& env) {
+  constexpr auto below = "tankard/credential.key";
+  if (auto const xdg = variable(env, "XDG_STATE_HOME"); xdg.starts_with('/')) return std::filesystem::path{xdg} / below;
+  auto const home = variable(env, "HOME");
+  if (::geteuid() == 0 || !home.starts_with('/')) return std::filesystem::path{"/var/lib"} / below;
+  return std::filesystem::path{home} / ".local" / "state" / below;
+}
+
 source_text read_file_named(const std::string& name) {
   std::error_code ec;
   std::ifstream in;
@@ -128,6 +136,7 @@ load_result load(const flags& f, const environment& env) {
   apply_flags(d, f);
   d.apply(sets);
   if (d.value.cache_directory.empty()) d.value.cache_directory = default_directory(env);
+  if (d.value.access.key_file.empty()) d.value.access.key_file = default_key_file(env);
   finish(d);
   return {std::move(d.value), std::move(d.problems)};
 }

@@ -108,6 +108,15 @@ constexpr setting<config> globals[] = {
     {"sync.mirror_refs", any_list, in<&config::syncing, &sync::mirror_refs>, "",
      "Prefixes of the refs that the store keeps."},
 
+    {"auth.offline_grace", span_of(0, 30 * day), in<&config::access, &auth::offline_grace>, "",
+     "While a host is away, whoever it last allowed within this time still sees the repository; 0s is nobody."},
+    {"auth.key_file", any_path, in<&config::access, &auth::key_file>,
+     "`$XDG_STATE_HOME/tankard/credential.key`, `~/.local/state/tankard/credential.key`, or "
+     "`/var/lib/tankard/credential.key` for root; made at start",
+     "File with the key that digests credentials; readable by its owner only, outside the cache directory."},
+    {"auth.max_decisions", number(1, 10'000'000), in<&config::access, &auth::max_decisions>, "",
+     "Pairs of credential and repository that are remembered as allowed."},
+
     {"admin.listen", any_address, in<&config::admin_listener, &admin::listen>, "",
      "Address and port of status page, health, metrics and API."},
     {"admin.token_file", any_path, in<&config::admin_listener, &admin::token_file>,
@@ -140,6 +149,10 @@ constexpr setting<draft> per_upstream[] = {
     {"deny", any_list, of<&draft::deny>, "", "Globs of repositories that may not; they win over `allow`."},
     {"public", one_of("auto|never"), of<&draft::is_public>, "",
      "auto learns from anonymous listings which repositories are public; never treats all as private."},
+    {"auth.mode", one_of("passthrough|service|anonymous"), of<&draft::mode>, "",
+     "Whose credential the upstream is shown: the client's own, tankard's, or none."},
+    {"auth.scope", one_of("auto|repository|user"), of<&draft::scope>, "",
+     "user: refs differ by who asks, nothing is shared between credentials; auto is user for gerrit."},
     {"ca_file", any_path, of<&draft::ca_file>, "the system's", "PEM file of the authorities that may vouch for it."},
 };
 
@@ -178,6 +191,8 @@ upstream_draft draft_of(const upstream& u) {
   d.allow = u.allow;
   d.deny = u.deny;
   d.is_public = u.is_public == public_policy::never ? "never" : "auto";
+  d.mode = u.mode == auth_mode::service ? "service" : u.mode == auth_mode::anonymous ? "anonymous" : "passthrough";
+  d.scope = u.scope == auth_scope::user ? "user" : "repository";
   d.ca_file = u.ca_file;
   return d;
 }

@@ -33,6 +33,8 @@ struct upstream_draft {
   bool push = true;
   std::vector<std::string> allow, deny;
   std::string is_public = "auto";
+  std::string mode = "passthrough";
+  std::string scope = "auto";
   std::filesystem::path ca_file;
 };
 

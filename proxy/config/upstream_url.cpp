@@ -173,6 +173,11 @@ or_problem<upstream> make_upstream(const upstream_draft& d) {
   u.allow = d.allow;
   u.deny = d.deny;
   u.is_public = d.is_public == "never" ? public_policy::never : public_policy::automatic;
+  u.mode = d.mode == "service"     ? auth_mode::service
+           : d.mode == "anonymous" ? auth_mode::anonymous
+                                   : auth_mode::passthrough;
+  bool const by_kind = d.scope == "auto" && u.kind == cache::upstream_kind::gerrit;
+  u.scope = by_kind || d.scope == "user" ? auth_scope::user : auth_scope::repository;
   u.ca_file = d.ca_file;
   return u;
 }
