@@ -219,7 +219,7 @@ TEST_F(HealthTest, DisabledWinsOverAll) {
 
 TEST_F(HealthTest, LockedStandsUntilTheNextSuccess) {
   h.on_success("a", "");
-  h.on_locked("our credential was refused: HTTP 401");
+  h.on_failure("a", "", {failure_class::locked, reason::locked, "our credential was refused: HTTP 401", {}, true});
   EXPECT_EQ(h.report().state, state::locked);
   EXPECT_TRUE(h.admit("a", "").admitted);
   h.on_success("a", "");
