@@ -56,8 +56,8 @@ awaitable<upstream::admission> confirmed(services& s, const routed& r, cache::sn
   co_return a;
 }
 
-http::fields outgoing_headers(const http::exchange& x, const routed& r) {
-  auto const& id = const_cast<http::exchange&>(x).report().id;
+http::fields outgoing_headers(http::exchange& x, const routed& r) {
+  auto const& id = x.report().id;
   if (r.repo.site.settings.mode == config::auth_mode::passthrough) {
     return http::towards_upstream(x.request().headers, id);
   }

@@ -20,7 +20,7 @@ awaitable<upstream::admission> confirmed(services& s, const routed& r, cache::sn
                                          upstream::admission a);
 
 /// Headers of this request on its way upstream: the client's own, or with tankard's credential in the place of his.
-http::fields outgoing_headers(const http::exchange& x, const routed& r);
+http::fields outgoing_headers(http::exchange& x, const routed& r);
 
 /// Nothing is shown because nobody said who asks, or because upstream did not lately allow who asks. Never says whether
 /// there is anything to be shown: 401 with the challenge that upstream last gave, so that git sends a credential; 503

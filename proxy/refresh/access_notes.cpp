@@ -30,8 +30,7 @@ std::optional<cache::boot_point> allowed_at(const services& s, const auth::ident
   return s.decisions.allowed_at(decision_of(who, snapshot));
 }
 
-void note_allowed(services& s, const repo_ref&, const auth::identity& who, const cache::snapshot& kept,
-                  cache::boot_point asked_at) {
+void note_allowed(services& s, const auth::identity& who, const cache::snapshot& kept, cache::boot_point asked_at) {
   if (who.anonymous() || kept.gone) return;
   s.decisions.allow(decision_of(who, kept), asked_at);
   s.meters.decided(metrics::decision::allow);

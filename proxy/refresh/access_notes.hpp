@@ -17,8 +17,7 @@
 namespace tankard::proxy::refresh {
 
 /// `kept` is what the listing went into.
-void note_allowed(services& s, const repo_ref& repo, const auth::identity& who, const cache::snapshot& kept,
-                  cache::boot_point asked_at);
+void note_allowed(services& s, const auth::identity& who, const cache::snapshot& kept, cache::boot_point asked_at);
 /// Blocking.
 void note_denied(services& s, const repo_ref& repo, const auth::identity& who, const upstream::response_head& head,
                  cache::boot_point asked_at);

@@ -197,7 +197,7 @@ error_code listing_service::take_in_refs(const question& q, listing_outcome& o, 
   if (now_kept->is_public && !q.who->anonymous()) confirm_public(q, o, *now_kept);
   // What is kept was listed to this credential just now: a listing held back, or of another life, says nothing of it.
   bool const shown = applied.kept || (now_kept->is_public && plan::shows_the_same(*now_kept, *o.listing));
-  if (shown) note_allowed(s_, q.repo, *q.who, *now_kept, o.asked_at);
+  if (shown) note_allowed(s_, *q.who, *now_kept, o.asked_at);
   if (applied.kept && applied.changed) s_.syncs->listing_changed(q.repo, q.who, now_kept);
   return {};
 }
