@@ -60,6 +60,9 @@ struct gauges {
   std::vector<upstream> upstreams;  ///< in the order of label_words::upstreams
 };
 
+/// How a run of a command that prints a credential ended.
+enum class command_result : std::uint8_t { ok, failed, timed_out, garbage };
+
 class metrics {
  public:
   metrics(label_words words, std::string version);
@@ -75,6 +78,8 @@ class metrics {
                      std::chrono::nanoseconds took) noexcept;
   void collapsed(std::size_t operation) noexcept;
   void sync_done(std::size_t upstream, bool ok) noexcept;  ///< refresh_runs_total{upstream,result}
+  void credential_command_done(std::size_t upstream, command_result result,
+                               std::chrono::nanoseconds took) noexcept;  ///< credential_command_runs_total, duration
   void dropped_ref_names(std::uint64_t n) noexcept;
   void not_mirrored(
       std::uint64_t n) noexcept;  ///< refs shown offline with an older value, or one that cannot be served
