@@ -219,21 +219,32 @@ class TestUpstreamsSide:
         git.check(*own, "clone", "--mirror", tankard.url(private.path), tmp_path / "c")
         git.fails(*own, "ls-remote", tankard.url("private/no-such.git"))
         tankard.ask("GET", tankard.target(private.path, "HEAD"), bearer(CLIENTS_OWN))
-        tankard.ask("GET", tankard.target(private.path, "info/refs?service=git-receive-pack"), bearer(CLIENTS_OWN))
+        tankard.advertisement(private.path, bearer(CLIENTS_OWN))
         assert faults.records
         for record in faults.records:
             assert record.header("Authorization") == basic(USER, PASSWORD), record
             assert CLIENTS_OWN not in repr(record.headers) and CLIENTS_OWN not in record.target, record
 
-    def test_a_push_is_tankards_to_the_upstream(self, service, faults, git, private, tmp_path):
+    def test_a_push_needs_a_credential_of_the_clients_own(self, service, faults, git, private, tmp_path):
+        """Tankard's credential is for reading: with it, whoever is admitted would push in tankard's name."""
         tankard = service(networks=EVERYWHERE)
         git.check("clone", tankard.url(private.path), tmp_path / "w")
+        before, mark = private.oid("main"), faults.mark()
         (tmp_path / "w" / "file").write_text("pushed\n")
         git.check("add", "file", cwd=tmp_path / "w")
         git.check("commit", "-m", "pushed", cwd=tmp_path / "w")
-        git.check("push", "origin", "main", cwd=tmp_path / "w")
-        assert private.oid("main") == git.check("rev-parse", "HEAD", cwd=tmp_path / "w")
-        assert credentials_seen(faults) == {basic(USER, PASSWORD)}
+        git.fails("push", "origin", "main", cwd=tmp_path / "w")
+        answer = tankard.ask("POST", tankard.target(private.path, "git-receive-pack"), body=b"0000")
+        assert answer.status == 403 and b"tankard" in answer.body
+        assert private.oid("main") == before and not faults.seen(since=mark)
+
+    def test_lfs_is_refused_because_its_answers_may_hold_the_credential(self, service, faults, private):
+        """A batch answer of GitLab or Gitea repeats the Authorization header for the client to use."""
+        tankard = service(networks=EVERYWHERE)
+        answer = tankard.ask("POST", tankard.target(private.path, "info/lfs/objects/batch"), [("Content-Type", "application/vnd.git-lfs+json")],
+                             body=b'{"operation":"download","objects":[]}')
+        assert answer.status == 403 and b"tankard" in answer.body
+        assert not faults.records
 
     def test_an_outage_is_answered_for_the_admitted(self, service, faults, git, private, tmp_path):
         tankard = service(networks=EVERYWHERE)
@@ -268,8 +279,6 @@ class TestCredentialThatIsRefused:
         answers = []
         for path in (private.path, unknown.path, "private/no-such.git"):
             answers += [locked.advertisement(path), locked.ls_refs(path, "refs/heads/"), locked.command(path, pkt.fetch([private.oid("main")])),
-                        locked.ask("GET", locked.target(path, "info/refs?service=git-receive-pack")),
-                        locked.ask("POST", locked.target(path, "git-receive-pack"), body=b"0000"),
                         locked.ask("GET", locked.target(path, "info/refs?service=git-upload-pack")),
                         locked.ask("GET", locked.target(path, "HEAD"))]
         assert 401 in {r.status for r in faults.records}, "the host did refuse"

@@ -82,6 +82,11 @@ struct metrics::impl {
                             "tankard_refresh_runs_total",
                             "Attempts to bring a store up to its upstream.",
                             {{"upstream", words.upstreams}, {"result", {"ok", "failed"}}}};
+  prometheus::Counter& dropped_names = counter(registry, "tankard_dropped_ref_names_total",
+                                               "Refs of upstreams left out for names that git does not allow.");
+  prometheus::Counter& not_mirrored =
+      counter(registry, "tankard_not_mirrored_refs_total",
+              "Refs shown in an outage with an older value, or left out, because the store lacked the newest.");
   counter_grid command_runs{registry,
                             "tankard_credential_command_runs_total",
                             "Runs of commands that print a credential of tankard's, by how they ended.",
@@ -91,11 +96,6 @@ struct metrics::impl {
                                    "Of the runs of commands that print a credential of tankard's.",
                                    {{"upstream", words.upstreams}},
                                    duration_buckets};
-  prometheus::Counter& dropped_names = counter(registry, "tankard_dropped_ref_names_total",
-                                               "Refs of upstreams left out for names that git does not allow.");
-  prometheus::Counter& not_mirrored =
-      counter(registry, "tankard_not_mirrored_refs_total",
-              "Refs shown in an outage with an older value, or left out, because the store lacked the newest.");
   scraped owned_by_others{registry, words};
 };
 

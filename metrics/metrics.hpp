@@ -26,6 +26,9 @@ struct label_words {
       results;  ///< of an upstream request: ok, denied, redirect, other, outage, rate_limited, client
 };
 
+/// How a run of a command that prints a credential ended.
+enum class command_result : std::uint8_t { ok, failed, timed_out, garbage };
+
 /// One finished request; indices into label_words (upstream: npos where none was reached).
 struct request_sample {
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
@@ -59,9 +62,6 @@ struct gauges {
   };
   std::vector<upstream> upstreams;  ///< in the order of label_words::upstreams
 };
-
-/// How a run of a command that prints a credential ended.
-enum class command_result : std::uint8_t { ok, failed, timed_out, garbage };
 
 class metrics {
  public:
