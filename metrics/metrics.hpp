@@ -26,6 +26,9 @@ struct label_words {
       results;  ///< of an upstream request: ok, denied, redirect, other, outage, rate_limited, client
 };
 
+/// How a run of a command that prints a credential ended.
+enum class command_result : std::uint8_t { ok, failed, timed_out, garbage };
+
 /// One finished request; indices into label_words (upstream: npos where none was reached).
 struct request_sample {
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
@@ -85,6 +88,8 @@ class metrics {
                      std::chrono::nanoseconds took) noexcept;
   void collapsed(std::size_t operation) noexcept;
   void sync_done(std::size_t upstream, bool ok) noexcept;  ///< refresh_runs_total{upstream,result}
+  void credential_command_done(std::size_t upstream, command_result result,
+                               std::chrono::nanoseconds took) noexcept;  ///< credential_command_runs_total, duration
   void dropped_ref_names(std::uint64_t n) noexcept;
   void not_mirrored(
       std::uint64_t n) noexcept;  ///< refs shown offline with an older value, or one that cannot be served

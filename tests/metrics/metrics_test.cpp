@@ -87,6 +87,8 @@ const std::map<std::string, std::string> promised = {
     {"tankard_blocking_jobs", "gauge"},
     {"tankard_body_memory_bytes", "gauge"},
     {"tankard_disk_free_bytes", "gauge"},
+    {"tankard_credential_command_runs_total", "counter"},
+    {"tankard_credential_command_duration_seconds", "histogram"},
     {"tankard_quarantined_total", "counter"},
     {"tankard_dropped_ref_names_total", "counter"},
     {"tankard_not_mirrored_refs_total", "counter"},
@@ -135,6 +137,16 @@ TEST(Metrics, ARequestCountsOnceEverywhere) {
   EXPECT_EQ(e.at(R"(tankard_request_duration_seconds_bucket{operation="fetch",outcome="miss",le="0.05"})"), 1);
   EXPECT_EQ(e.at(R"(tankard_request_duration_seconds_bucket{operation="fetch",outcome="miss",le="0.01"})"), 0);
   EXPECT_EQ(e.at(R"(tankard_response_bytes_total{operation="fetch",source="upstream"})"), 7);
+}
+
+TEST(Metrics, CredentialCommandsCountByResult) {
+  metrics m{some_words(), "1.2.3"};
+  m.credential_command_done(0, command_result::timed_out, std::chrono::seconds{2});
+  exposition const e{m.expose({})};
+  EXPECT_EQ(e.at(R"(tankard_credential_command_runs_total{result="timed_out",upstream="up0"})"), 1);
+  EXPECT_EQ(e.at(R"(tankard_credential_command_runs_total{result="ok",upstream="up0"})"), 0);
+  EXPECT_EQ(e.at(R"(tankard_credential_command_duration_seconds_bucket{upstream="up0",le="1"})"), 0);
+  EXPECT_EQ(e.at(R"(tankard_credential_command_duration_seconds_bucket{upstream="up0",le="5"})"), 1);
 }
 
 TEST(Metrics, IndicesOutOfRangeAreDropped) {
