@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,9 @@ struct gauges {
   std::uint64_t store_bytes = 0, disk_free_bytes = 0;
   std::size_t children = 0, children_waiting = 0, syncs_running = 0, blocking_jobs = 0;
   std::size_t body_memory_bytes = 0;
+  std::uint64_t handshake_failures = 0, bad_proxy_headers = 0;  ///< totals so far
+  std::uint64_t tls_reloaded = 0, tls_reload_failed = 0;        ///< totals so far
+  std::optional<double> tls_expiry;                             ///< seconds since 1970; none without TLS
   struct upstream {
     bool available = false;
     std::size_t state = 0;                             ///< index into states

@@ -57,6 +57,9 @@ const std::map<std::string, std::string> promised = {
     {"tankard_response_bytes_total", "counter"},
     {"tankard_in_flight_requests", "gauge"},
     {"tankard_open_connections", "gauge"},
+    {"tankard_tls_handshake_failures_total", "counter"},
+    {"tankard_tls_reloads_total", "counter"},
+    {"tankard_bad_proxy_headers_total", "counter"},
     {"tankard_ls_refs_cache_hits_total", "counter"},
     {"tankard_ls_refs_cache_misses_total", "counter"},
     {"tankard_ls_refs_served_stale_total", "counter"},
@@ -180,6 +183,18 @@ TEST(Metrics, GaugesAndTotalsComeFromTheirOwners) {
   EXPECT_EQ(e.at(R"(tankard_breaker_state{upstream="up1"})"), 2);
   EXPECT_EQ(e.at(R"(tankard_upstream_bytes_total{direction="received",upstream="up1"})"), 20);
   EXPECT_EQ(e.at(R"(tankard_refresh_last_success_timestamp_seconds{upstream="up1"})"), 1.5e9);
+}
+
+TEST(Metrics, TheEndOfACertificateIsShownWhereThereIsOne) {
+  metrics m{some_words(), "1.2.3"};
+  gauges g;
+  g.tls_reload_failed = 2;
+  exposition const without{m.expose(g)};
+  EXPECT_EQ(without.types.count("tankard_tls_certificate_expiry_timestamp_seconds"), 0u);
+  EXPECT_EQ(without.at(R"(tankard_tls_reloads_total{result="ok"})"), 0);
+  EXPECT_EQ(without.at(R"(tankard_tls_reloads_total{result="failed"})"), 2);
+  g.tls_expiry = 1.5e9;
+  EXPECT_EQ(exposition{m.expose(g)}.at("tankard_tls_certificate_expiry_timestamp_seconds"), 1.5e9);
 }
 
 TEST(Metrics, CacheCountsForHealth) {
