@@ -96,6 +96,7 @@ storage_digest repo_key::digest() const {
   named += upstream;
   named += '\0';
   named += path;
+  if (!viewer.empty()) named.append(1, '\0').append(viewer);
   storage_digest out{};
   SHA256(reinterpret_cast<const unsigned char*>(named.data()), named.size(), out.data());
   return out;
@@ -127,5 +128,6 @@ std::string new_generation() {
 std::size_t std::hash<tankard::cache::repo_key>::operator()(const tankard::cache::repo_key& k) const noexcept {
   std::size_t const a = std::hash<std::string_view>{}(k.upstream);
   std::size_t const b = std::hash<std::string_view>{}(k.path);
-  return a ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6) + (a >> 2));
+  std::size_t const c = k.viewer.empty() ? 0 : std::hash<std::string_view>{}(k.viewer);
+  return a ^ c ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6) + (a >> 2));
 }

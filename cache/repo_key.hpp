@@ -33,10 +33,13 @@ std::string storage_id(const storage_digest& digest);
 struct repo_key {
   std::string upstream;  ///< configured name
   std::string path;      ///< decoded, folded, no leading or trailing '/', no `.git` where the kind folds it
+  /// Whose listing it is, where refs differ by who asks (`auth.scope = "user"`): a digest of the credential. Else
+  /// empty.
+  std::string viewer = {};
 
   /// "upstream/path": for people, logs and the file beside a store.
   std::string text() const { return upstream + "/" + path; }
-  /// SHA-256 of upstream NUL path, in hex: the name on disk.
+  /// SHA-256 of upstream NUL path (NUL viewer, where there is one), in hex: the name on disk.
   std::string storage_id() const { return cache::storage_id(digest()); }
   storage_digest digest() const;
   friend auto operator<=>(const repo_key&, const repo_key&) = default;

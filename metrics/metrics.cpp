@@ -82,6 +82,10 @@ struct metrics::impl {
                             "tankard_refresh_runs_total",
                             "Attempts to bring a store up to its upstream.",
                             {{"upstream", words.upstreams}, {"result", {"ok", "failed"}}}};
+  counter_grid decisions{registry,
+                         "tankard_decisions_total",
+                         "What was learned of who may see a repository, and what came of it in outages.",
+                         {{"result", {"allow", "deny", "shown", "refused"}}}};
   prometheus::Counter& dropped_names = counter(registry, "tankard_dropped_ref_names_total",
                                                "Refs of upstreams left out for names that git does not allow.");
   prometheus::Counter& not_mirrored =
@@ -124,6 +128,8 @@ void metrics::collapsed(std::size_t operation) noexcept { impl_->collapsed.add({
 void metrics::sync_done(std::size_t upstream, bool ok) noexcept { impl_->refresh_runs.add({upstream, ok ? 0u : 1u}); }
 void metrics::dropped_ref_names(std::uint64_t n) noexcept { impl_->dropped_names.Increment(static_cast<double>(n)); }
 void metrics::not_mirrored(std::uint64_t n) noexcept { impl_->not_mirrored.Increment(static_cast<double>(n)); }
+
+void metrics::decided(decision d) noexcept { impl_->decisions.add({static_cast<std::size_t>(d)}); }
 
 metrics::cache_counts metrics::cache() const noexcept {
   auto const whole = [](const prometheus::Counter& c) { return static_cast<std::uint64_t>(c.Value()); };

@@ -45,6 +45,8 @@ struct gauges {
   std::size_t ls_refs_entries = 0, ls_refs_bytes = 0, ls_refs_dirty = 0;
   std::uint64_t quarantined = 0;      ///< total so far
   std::uint64_t ls_refs_evicted = 0;  ///< total so far
+  std::size_t decisions = 0;
+  std::uint64_t decision_write_failures = 0, damaged_decisions = 0;  ///< totals so far
   std::size_t store_repositories = 0;
   std::uint64_t store_bytes = 0, disk_free_bytes = 0;
   std::size_t children = 0, children_waiting = 0, syncs_running = 0, blocking_jobs = 0;
@@ -58,6 +60,14 @@ struct gauges {
     double last_success_timestamp = 0;  ///< seconds since 1970, 0 = never
   };
   std::vector<upstream> upstreams;  ///< in the order of label_words::upstreams
+};
+
+/// What was learned or decided about who may see a repository.
+enum class decision : std::uint8_t {
+  allow,   ///< upstream showed it to a credential
+  deny,    ///< upstream refused it
+  shown,   ///< an outage was answered because upstream had allowed it before
+  refused  ///< an outage was not answered because nothing said that it may be
 };
 
 class metrics {
@@ -78,6 +88,8 @@ class metrics {
   void dropped_ref_names(std::uint64_t n) noexcept;
   void not_mirrored(
       std::uint64_t n) noexcept;  ///< refs shown offline with an older value, or one that cannot be served
+
+  void decided(decision d) noexcept;  ///< decisions_total{result}
 
   /// hits, misses, stale serves so far, for /healthz.
   struct cache_counts {

@@ -23,6 +23,8 @@ constexpr row<gauges> gauge_rows[] = {
     {"tankard_open_connections", "Client connections, idle ones included.", field<&gauges::open_connections>},
     {"tankard_ls_refs_cache_entries", "Repositories whose refs are remembered.", field<&gauges::ls_refs_entries>},
     {"tankard_ls_refs_cache_bytes", "Memory used by remembered refs.", field<&gauges::ls_refs_bytes>},
+    {"tankard_decisions", "Pairs of credential and repository that are remembered as allowed or denied.",
+     field<&gauges::decisions>},
     {"tankard_ls_refs_dirty_entries", "Remembered refs that are not on disk yet.", field<&gauges::ls_refs_dirty>},
     {"tankard_store_repositories", "Repositories in the store.", field<&gauges::store_repositories>},
     {"tankard_store_bytes", "Disk space used by the store.", field<&gauges::store_bytes>},
@@ -36,6 +38,10 @@ constexpr row<gauges> gauge_rows[] = {
 };
 
 constexpr row<gauges> total_rows[] = {
+    {"tankard_decision_write_failures_total", "Times that decisions could not be written to disk.",
+     field<&gauges::decision_write_failures>},
+    {"tankard_damaged_decisions_total", "Decisions on disk that were damaged or of another key, and so denied.",
+     field<&gauges::damaged_decisions>},
     {"tankard_quarantined_total", "Damaged cache entries put aside.", field<&gauges::quarantined>},
     {"tankard_ls_refs_cache_evictions_total", "Remembered refs dropped for lack of memory.",
      field<&gauges::ls_refs_evicted>},

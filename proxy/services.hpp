@@ -1,18 +1,20 @@
 #pragma once
 // What every handler needs, by reference: built once by app/, outlives every request. No ownership here.
 
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cache/access/challenge_book.hpp"
+#include "cache/access/decision_book.hpp"
 #include "cache/io/async_semaphore.hpp"
 #include "cache/io/blocking_pool.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
 #include "cache/store/store_ingest.hpp"
 #include "cache/store/store_set.hpp"
 #include "metrics/metrics.hpp"
+#include "proxy/auth/gate.hpp"
 #include "proxy/config/config.hpp"
 #include "proxy/config/glob.hpp"
 #include "proxy/http/request_body.hpp"
@@ -37,6 +39,7 @@ struct upstream_site {
   config::repository_filter filter;
   upstream::client client;
   upstream::health health;
+  std::unique_ptr<auth::gate> gate;  ///< set before any request
 
   /// The operator did not say that nothing here is public.
   bool may_be_public() const noexcept { return settings.is_public != config::public_policy::never; }
@@ -56,6 +59,8 @@ struct services {
   cache::ls_refs_cache& listings;
   cache::store_set& stores;
   cache::store_ingest& ingest;
+  cache::decision_book& decisions;
+  cache::challenge_book& challenges;
   metrics::metrics& meters;
   const log::logger& logs;
   http::body_budget& bodies;
@@ -64,8 +69,7 @@ struct services {
   std::shared_ptr<cache::async_semaphore> children;
   int lock_fd;  ///< of the cache directory; children inherit it
   std::vector<std::unique_ptr<upstream_site>> upstreams;
-  std::string agent;                         ///< "tankard/0.1.0", as tankard names itself to upstreams
-  std::array<unsigned char, 32> digest_key;  ///< keys the digests of credentials in memory
+  std::string agent;  ///< "tankard/0.1.0", as tankard names itself to upstreams
   refresh::listing_service* listing = nullptr;
   refresh::sync_service* syncs = nullptr;
 };
@@ -78,8 +82,5 @@ struct repo_ref {
   /// Encoded origin-form target of a path below the repository: "/base/org/repo.git/info/refs".
   std::string target(std::string_view suffix, std::string_view query = {}) const;
 };
-
-/// A keyed digest of the credential headers, in hex; empty for none. For maps in memory only.
-std::string credential_digest(const services& s, const http::fields& headers);
 
 }  // namespace tankard::proxy

@@ -67,6 +67,7 @@ struct snapshot {
   std::vector<former_tip> former_tips;  ///< sorted by oid
   std::vector<shrunk_listing> shrunk;   ///< held back, at most max_shrunk_listings
   bool gone = false;                    ///< with_revocation: a later success begins a new generation
+  bool doubted = false;                 ///< with_doubt: only a listing that shares a tip shows that it is the same one
 
   std::size_t memory_bytes() const noexcept;
   const raw_answer* find_raw(std::string_view canonical) const noexcept;
@@ -104,9 +105,11 @@ struct applied_listing {
 ///   to a credential without `keep_private`, nor to a question with server options (the answer may depend on them);
 /// - an empty listing or one that loses more than half of the refs it asked about is held back until confirmed;
 /// - former tips are leased for 24 h, then dropped; raw answers older than a changed table are dropped;
+/// - an answer to a credential never goes into what is public: everybody would be shown what only some may see;
 /// - a new generation with nothing of the old one: `gone` and a success; an anonymous success after answers to
 /// credentials (private
-///   became public); none of at least min_tips_of_another_life tips is left, neither now nor on lease.
+///   became public); `doubted` and no tip in common; none of at least min_tips_of_another_life tips is left, neither
+///   now nor on lease.
 /// A client is answered from the listing itself, never from `next`: the table may remember only a part of it.
 applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, const listing_answer& answer,
                               const clock& c);
@@ -126,6 +129,13 @@ snapshot_ptr with_invalidation(const snapshot_ptr& s, boot_point now);
 /// was allowed (GitHub's for private repositories) tells about the credential. Add with_invalidation, so that a success
 /// that was asked for before and comes late does not undo it. Null for null.
 snapshot_ptr with_revocation(const snapshot_ptr& s);
+/// Somebody who was shown the repository was told that it is not there (404, 410) or that it moved: the name may stand
+/// for another one from now on. It stays shown to whom it was shown, but the next listing must share a tip with it, or
+/// begins a new generation; what left the table before is no longer on lease then. Null for null.
+snapshot_ptr with_doubt(const snapshot_ptr& s);
+/// Something else than a listing or a denial (a redirect) came to a request without credential: it counts as public
+/// again when a listing confirms it. Null for null.
+snapshot_ptr with_publicness_unconfirmed(const snapshot_ptr& s);
 /// Whether `oid` is a tip now, or was one within the lease.
 bool is_leased_tip(const snapshot& s, const protocol::object_id& oid, const clock& c);
 

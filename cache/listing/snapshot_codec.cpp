@@ -1,8 +1,8 @@
-// The file format of one snapshot, version 1. Numbers are little-endian; a string is its u32 length and its bytes; a
+// The file format of one snapshot, version 2. Numbers are little-endian; a string is its u32 length and its bytes; a
 // time is i64 nanoseconds of wall time, 0 where unknown; a list is its u32 count and its items.
 //
 //   magic "TKDLSREF" | u32 version | u64 size of body | body | SHA-256 of everything before it
-//   body: upstream path generation | u8 flags | public_checked updated changed invalidated | refs known raws
+//   body: upstream path viewer generation | u8 flags | public_checked updated changed invalidated | refs known raws
 //   advertisement
 //         former_tips shrunk
 
@@ -23,7 +23,7 @@ using protocol::object_format;
 using protocol::object_id;
 
 constexpr std::string_view magic = "TKDLSREF";
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t header_size = magic.size() + 4 + 8;
 
 using digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
@@ -34,7 +34,7 @@ digest sha256(std::string_view bytes) noexcept {
   return d;
 }
 
-enum snapshot_flag : std::uint8_t { flag_public = 1, flag_gone = 2, flag_advertisement = 4 };
+enum snapshot_flag : std::uint8_t { flag_public = 1, flag_gone = 2, flag_advertisement = 4, flag_doubted = 8 };
 enum ref_flag : std::uint8_t { flag_unborn = 1, flag_peeled = 2, flag_symref = 4 };
 
 class writer {
@@ -42,7 +42,7 @@ class writer {
   explicit writer(const clock& c) : clock_(c) {}
 
   template <class T>
-    requires std::is_unsigned_v<T>
+  requires std::is_unsigned_v<T>
   void number(T n) {
     for (std::size_t i = 0; i < sizeof(T); ++i) out_ += static_cast<char>(static_cast<unsigned char>(n >> (8 * i)));
   }
@@ -91,9 +91,10 @@ void write_table(writer& w, const ref_table& table) {
 void write_body(writer& w, const snapshot& s) {
   w.text(s.key.upstream);
   w.text(s.key.path);
+  w.text(s.key.viewer);
   w.text(s.generation);
   w.number(static_cast<std::uint8_t>((s.is_public ? flag_public : 0) | (s.gone ? flag_gone : 0) |
-                                     (s.advertisement ? flag_advertisement : 0)));
+                                     (s.advertisement ? flag_advertisement : 0) | (s.doubted ? flag_doubted : 0)));
   for (auto const t : {s.public_checked, s.updated, s.changed, s.invalidated}) w.time(t);
   write_table(w, *s.table);
   w.count(s.raws.size());
@@ -127,8 +128,8 @@ class reader {
   reader(std::string_view in, const clock& c) : in_(in), clock_(c) {}
 
   template <class T>
-    requires std::is_unsigned_v<T>
-  T number() noexcept {
+  requires std::is_unsigned_v<T> T number()
+  noexcept {
     auto const bytes = take(sizeof(T));
     T n = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i)
@@ -271,10 +272,12 @@ std::optional<snapshot> decode_snapshot(std::string_view bytes, const clock& c) 
   snapshot s;
   s.key.upstream = r.text();
   s.key.path = r.text();
+  s.key.viewer = r.text();
   s.generation = r.text();
   auto const flags = r.number<std::uint8_t>();
   s.is_public = (flags & flag_public) != 0;
   s.gone = (flags & flag_gone) != 0;
+  s.doubted = (flags & flag_doubted) != 0;
   s.public_checked = r.time();
   s.updated = r.time();
   s.changed = r.time();

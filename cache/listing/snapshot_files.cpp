@@ -63,7 +63,7 @@ sys::result<void> for_each_name(const std::filesystem::path& folder, F&& use) {
 sys::result<void> make_folder(const std::filesystem::path& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0) return {};
   if (errno != EEXIST) return last_error();
-  struct stat st{};
+  struct stat st {};
   if (::stat(folder.c_str(), &st) != 0) return last_error();
   if (!S_ISDIR(st.st_mode)) return sys::error_code(ENOTDIR, sys::system_category());
   if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return last_error();

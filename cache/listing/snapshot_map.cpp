@@ -97,13 +97,13 @@ void snapshot_map::place_clean(snapshot_entry& e) {
     leave(clean_, &snapshot_entry::at_clean, e);
 }
 
-void snapshot_map::join(entry_list& list, std::size_t snapshot_entry::* place, snapshot_entry& e) {
+void snapshot_map::join(entry_list& list, std::size_t snapshot_entry::*place, snapshot_entry& e) {
   if (e.*place != SIZE_MAX) return;
   e.*place = list.size();
   list.push_back(&e);
 }
 
-void snapshot_map::leave(entry_list& list, std::size_t snapshot_entry::* place, snapshot_entry& e) {
+void snapshot_map::leave(entry_list& list, std::size_t snapshot_entry::*place, snapshot_entry& e) {
   if (e.*place == SIZE_MAX) return;
   auto* last = list.back();
   list[e.*place] = last;

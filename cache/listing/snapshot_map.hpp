@@ -78,8 +78,8 @@ class snapshot_map {
     }
   };
   using entry_list = std::vector<snapshot_entry*>;
-  static void join(entry_list& list, std::size_t snapshot_entry::* place, snapshot_entry& e);
-  static void leave(entry_list& list, std::size_t snapshot_entry::* place, snapshot_entry& e);
+  static void join(entry_list& list, std::size_t snapshot_entry::*place, snapshot_entry& e);
+  static void leave(entry_list& list, std::size_t snapshot_entry::*place, snapshot_entry& e);
   snapshot_entry* sample_oldest(const entry_list& list, const snapshot_entry* spared);
   void place_clean(snapshot_entry& e);
 

@@ -85,7 +85,7 @@ token_result make_token(const std::filesystem::path& file) {
 token_result read_token(const std::filesystem::path& file) {
   descriptor const in{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!in.is_open()) return failed(file, "cannot be opened: " + why());
-  struct stat st{};
+  struct stat st {};
   if (::fstat(in.get(), &st) != 0 || !S_ISREG(st.st_mode)) return failed(file, "is not a regular file");
   if ((st.st_mode & 077) != 0)
     return failed(file, "may be read or written by others than its owner; run `chmod 600` on it");

@@ -60,7 +60,12 @@ int app::run() {
     return 1;
   }
   lock_.emplace(std::move(*locked));
-  parts_ = std::make_unique<parts>(settings_, version_, logs_, lock_->fd());
+  auto const key = cache::obtain_secret_key(settings_.access.key_file);
+  if (!key) {
+    fail("cannot use auth.key_file", key.error());
+    return 1;
+  }
+  parts_ = std::make_unique<parts>(settings_, version_, logs_, lock_->fd(), *key);
   parts_->runtime.start();
   bool const served = serve();
   parts_->runtime.stop();
@@ -83,6 +88,13 @@ bool app::load() {
   auto const stores = parts_->stores.start();
   if (!stores) {
     fail("cannot open the stores", settings_.cache_directory.string() + ": " + stores.error().message());
+    return false;
+  }
+  parts_->decisions.load();
+  parts_->challenges.load();
+  auto const gates = parts_->open_gates();
+  if (!gates) {
+    fail("cannot use an upstream's credentials or client rules", gates.error());
     return false;
   }
   return true;
@@ -142,6 +154,7 @@ awaitable<void> app::drain() {
   }
   auto save = [this] {
     parts_->stores.empty_trash();
+    parts_->decisions.save();  // what it could not write it has told
     return parts_->listings.save();
   };
   auto const saved = co_await parts_->pool.run(std::move(save));

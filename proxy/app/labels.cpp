@@ -88,6 +88,10 @@ metrics::gauges read_gauges(const services& s, const http::server_stats& server)
   g.ls_refs_bytes = listings.bytes;
   g.ls_refs_dirty = listings.dirty;
   g.quarantined = listings.quarantined;
+  auto const decisions = s.decisions.stats();
+  g.decisions = decisions.entries;
+  g.decision_write_failures = decisions.write_failures;
+  g.damaged_decisions = decisions.damaged;
   g.ls_refs_evicted = listings.evicted;
   auto const stores = s.stores.stats();
   g.store_repositories = stores.repositories;

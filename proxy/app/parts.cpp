@@ -1,13 +1,13 @@
 #include "proxy/app/parts.hpp"
 
-#include <openssl/rand.h>
-
 #include <stdexcept>
 
 #include "proxy/admin/token.hpp"
 #include "proxy/app/admin_sources.hpp"
 #include "proxy/app/labels.hpp"
+#include "proxy/auth/make_gate.hpp"
 #include "proxy/handlers/dispatch.hpp"
+#include "proxy/plan/access.hpp"
 
 namespace tankard::proxy::app {
 namespace {
@@ -50,12 +50,6 @@ std::size_t loop_count(const config::config& c) {
   return c.threads > 0 ? c.threads : std::max(1u, std::thread::hardware_concurrency());
 }
 
-std::array<unsigned char, 32> random_key() {
-  std::array<unsigned char, 32> key{};
-  if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) throw std::runtime_error("no random numbers");
-  return key;
-}
-
 std::string words_of(std::exception_ptr e) {
   try {
     std::rethrow_exception(std::move(e));
@@ -72,6 +66,12 @@ cache::ls_refs_cache::problem_sink logging_problems(const log::logger& logs) {
   };
 }
 
+cache::decision_book::problem_sink logging_access_problems(const log::logger& logs) {
+  return [&logs](const std::string& what, const std::string& cause) {
+    logs.log_event(log::level::error, "access-problem", {{"what", what}, {"cause", cause}});
+  };
+}
+
 net::task_group::failure_handler logging_failures(const log::logger& logs) {
   return [&logs](std::exception_ptr e) {
     auto const cause = words_of(std::move(e));
@@ -81,7 +81,8 @@ net::task_group::failure_handler logging_failures(const log::logger& logs) {
 
 }  // namespace
 
-parts::parts(const config::config& c, const std::string& version_, const log::logger& to, int lock_fd)
+parts::parts(const config::config& c, const std::string& version_, const log::logger& to, int lock_fd,
+             const cache::secret_key& digests)
     : settings(c),
       version(version_),
       logs(to),
@@ -93,6 +94,13 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       stores(c.cache_directory),
       ingest(stores, pool, ingest_limits_of(c, lock_fd)),
       bodies(c.limit.body_memory),
+      key(digests),
+      decisions({.file = c.access_path() / "decisions.v1.sqlite",
+                 .key = digests,
+                 .max_entries = c.access.max_decisions,
+                 .keep = c.access.offline_grace + plan::access_lifetime},
+                cache::system_clock(), logging_access_problems(logs)),
+      challenges(c.access_path() / "challenges", logging_access_problems(logs)),
       background(logging_failures(logs)),
       shared{.settings = c,
              .clock = cache::system_clock(),
@@ -102,6 +110,8 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .listings = listings,
              .stores = stores,
              .ingest = ingest,
+             .decisions = decisions,
+             .challenges = challenges,
              .meters = meters,
              .logs = logs,
              .bodies = bodies,
@@ -110,8 +120,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .children = cache::async_semaphore::make(c.limit.children, c.limit.children_waiting),
              .lock_fd = lock_fd,
              .upstreams = {},
-             .agent = "tankard/" + version_,
-             .digest_key = random_key()},
+             .agent = "tankard/" + version_},
       listing(shared),
       syncs(shared),
       poller(shared),
@@ -140,6 +149,17 @@ void parts::add_upstreams() {
     });
     shared.upstreams.push_back(std::move(site));
   }
+}
+
+boost::system::result<void, std::string> parts::open_gates() {
+  auth::gate_parts const with{
+      .key = key, .clock = shared.clock, .pool = pool, .background = background, .meters = meters, .logs = logs};
+  for (auto& site : shared.upstreams) {
+    auto made = auth::make_gate(site->settings, site->index, with);
+    if (!made) return made.error();
+    site->gate = std::move(*made);
+  }
+  return {};
 }
 
 boost::system::result<void, std::string> parts::open_admin() {

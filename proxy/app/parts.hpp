@@ -18,8 +18,11 @@ namespace tankard::proxy::app {
 
 struct parts {
   /// REQUIRES: `lock_fd` holds the cache directory. All arguments outlive it.
-  parts(const config::config& c, const std::string& version, const log::logger& to, int lock_fd);
+  parts(const config::config& c, const std::string& version, const log::logger& to, int lock_fd,
+        const cache::secret_key& digests);
 
+  /// Makes the gate of every upstream: reads the files that its rules name. The error is a sentence.
+  boost::system::result<void, std::string> open_gates();
   /// Reads or makes the admin token and makes the admin service. The error is a sentence.
   boost::system::result<void, std::string> open_admin();
 
@@ -34,6 +37,9 @@ struct parts {
   cache::store_set stores;
   cache::store_ingest ingest;
   http::body_budget bodies;
+  cache::secret_key key;
+  cache::decision_book decisions;
+  cache::challenge_book challenges;
   refresh::stale_marks marks;
   refresh::recent_404s not_found;
   net::task_group background;

@@ -38,6 +38,8 @@ class gate {
   virtual awaitable<admittance> admit(const http::request_head& request, std::string_view repo_path) = 0;
   /// Upstream refused this identity, which is ours: a credential that a command prints is made anew next time.
   virtual void refused_by_upstream(const identity& who) = 0;
+  /// Looks at every file again with the next request, and makes anew what commands printed (SIGHUP). Does not block.
+  virtual void reload() {}
 };
 
 }  // namespace tankard::proxy::auth

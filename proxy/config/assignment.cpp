@@ -2,6 +2,10 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
+
+#include "proxy/config/upstream_key.hpp"
+
 namespace tankard::proxy::config {
 namespace {
 
@@ -26,17 +30,35 @@ raw_value raw_of(const toml::node& node) {
   return list;
 }
 
+struct entry {
+  const toml::key* key;
+  const toml::node* node;
+};
+
+/// As they stand in the file: the order of credentials matters, and a toml::table is sorted by key.
+std::vector<entry> in_order(const toml::table& table) {
+  std::vector<entry> out;
+  for (auto const& [key, node] : table) out.push_back({&key, &node});
+  std::ranges::sort(out, [](const entry& a, const entry& b) { return a.key->source().begin < b.key->source().begin; });
+  return out;
+}
+
 struct reader {
   const std::string& file;
   source_text& out;
 
   void add(const toml::table& table, const std::optional<std::string>& upstream, const std::string& prefix) {
-    for (auto const& [key, node] : table) {
-      auto const name = prefix + std::string{key.str()};
-      if (auto const* inner = node.as_table())
-        add(*inner, upstream, name + ".");
-      else
-        out.assignments.push_back({upstream, name, raw_of(node), place(file, key.source())});
+    for (auto const& [key, node] : in_order(table)) {
+      auto const name = prefix + std::string{key->str()};
+      auto const at = place(file, key->source());
+      auto const* inner = node->as_table();
+      if (!inner) {
+        out.assignments.push_back({upstream, name, raw_of(*node), at});
+        continue;
+      }
+      // A table without a line is a mistake that can only be seen here.
+      if (upstream && split_table_key(name)) out.assignments.push_back({upstream, name, {}, at});
+      add(*inner, upstream, name + ".");
     }
   }
 
@@ -97,10 +119,9 @@ source_text read_set(const std::vector<std::string>& sets) {
     }
     assignment a{std::nullopt, text.substr(0, equals), untyped{text.substr(equals + 1)}, "in --set"};
     if (a.key.starts_with(upstream_prefix)) {
-      auto const dot = a.key.rfind('.');
-      auto const begin = upstream_prefix.size();
-      a.upstream = dot > begin ? a.key.substr(begin, dot - begin) : std::string{};
-      a.key = a.key.substr(dot + 1);
+      auto const parts = split_upstream_key(std::string_view{a.key}.substr(upstream_prefix.size()));
+      a.upstream = std::string{parts.upstream};
+      a.key = std::string{parts.key};
     }
     out.assignments.push_back(std::move(a));
   }

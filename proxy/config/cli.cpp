@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "proxy/config/key_match.hpp"
+#include "proxy/config/new_token.hpp"
 #include "proxy/config/settings.hpp"
 
 namespace tankard::proxy::config {
@@ -63,6 +64,19 @@ cli_result with_config(const flags& f, const environment& env, bool serve) {
   return {std::move(loaded.value), 0, {}, {}};
 }
 
+cli_result with_token(const std::string& name) {
+  if (!is_token_name(name))
+    return failed("tankard: a token needs a name of at most 100 letters, digits and . _ -, not " + ticked(name) + "\n");
+  auto const made = make_token(name);
+  if (!made) return failed("tankard: the system has no random bytes for a token\n");
+  auto out = printed(made->token + "\n" + made->line + "\n");
+  out.err =
+      "The first line is the token: give it to the client, which sends it as its password (any user name) or as a "
+      "bearer token; it is not kept anywhere.\n"
+      "The second line is its digest: add it to the `tokens_file` of a client rule.\n";
+  return out;
+}
+
 std::vector<std::string> known_words(const CLI::App& app) {
   std::vector<std::string> out;
   for (auto const* command : app.get_subcommands({})) {
@@ -108,6 +122,9 @@ cli_result run_cli(const std::vector<std::string>& args, const environment& env,
   add_flags(*check, f);
   auto* const version_command = app.add_subcommand("version", "Print the version");
   app.add_subcommand("settings", "Print every setting as a Markdown table");
+  auto* const token_command = app.add_subcommand("token", "Make a token for a client of an upstream in service mode");
+  std::string token_name;
+  token_command->add_option("NAME", token_name, "What the token is called, such as ci");
   if (args.empty()) return failed(app.help());
   try {
     app.parse(std::vector<std::string>{args.rbegin(), args.rend()});
@@ -115,6 +132,7 @@ cli_result run_cli(const std::vector<std::string>& args, const environment& env,
     return ended(app, e, args);
   }
   if (*serve || *check) return with_config(f, env, bool{*serve});
+  if (*token_command) return with_token(token_name);
   if (*version_command) return printed(version_line + "\n");
   return printed(settings_as_markdown());
 }

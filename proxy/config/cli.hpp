@@ -1,5 +1,6 @@
 #pragma once
-// The command line (DESIGN 3): `serve`, `check`, `version`, `settings`. Everything but `serve` is answered here.
+// The command line (DESIGN 3): `serve`, `check`, `version`, `settings`, `token`. Everything but `serve` is answered
+// here.
 
 #include <optional>
 #include <string>

@@ -26,6 +26,32 @@ enum class auth_mode : std::uint8_t { passthrough, service, anonymous };
 /// Whose ref table an answer goes into.
 enum class auth_scope : std::uint8_t { repository, user };
 
+/// A credential of tankard's own, of `auth.mode = service`. The secret itself is in a file or is printed by a command.
+struct credential {
+  std::string id;
+  std::vector<std::string> repositories;  ///< globs; empty = all
+  std::string type = "basic";             ///< basic | bearer | header
+  std::string user;                       ///< of basic
+  std::string header;                     ///< of header: its name, such as PRIVATE-TOKEN
+  std::filesystem::path secret_file;      ///< this or `command`
+  std::vector<std::string> command;       ///< argv; prints the secret
+  std::chrono::milliseconds command_timeout{30'000};
+  std::chrono::seconds lifetime{600};  ///< of what the command prints, where that does not say
+  bool per_repository = false;         ///< the command is run for each repository and told which
+};
+
+/// A rule that admits clients, of `auth.mode = service`. Every criterion that it names must hold; rules are
+/// alternatives.
+struct client_rule {
+  std::string id;
+  std::vector<std::string> repositories;  ///< globs; empty = all
+  std::vector<std::string> networks;
+  std::filesystem::path tokens_file;
+  std::vector<std::string> certificates;
+
+  bool names_criterion() const noexcept { return !networks.empty() || !tokens_file.empty() || !certificates.empty(); }
+};
+
 struct upstream {
   std::string name;              ///< metric label; default: host[:port] of the URL
   std::string scheme = "https";  ///< http | https
@@ -44,6 +70,8 @@ struct upstream {
   auth_mode mode = auth_mode::passthrough;
   auth_scope scope = auth_scope::repository;  ///< user: refs differ by who asks; nothing is shared between credentials
   std::filesystem::path ca_file;
+  std::vector<credential> credentials;  ///< in the order in which they were written: the first that fits is used
+  std::vector<client_rule> clients;
 
   std::string origin() const;  ///< "https://github.com" or with :port where it is not the default
   std::string url() const;     ///< origin and base path, percent-encoded

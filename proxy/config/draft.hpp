@@ -29,12 +29,18 @@ class draft {
   std::string naming(const std::string& full_key) const;
   void note(const std::string& full_key, const std::string& where) { where_[full_key] = where; }
   std::vector<std::string> known_keys() const;
+  /// Those below an upstream, with those of its named tables: "url", "credential.bot.user".
+  static std::vector<std::string> keys_below(const upstream_draft& u);
 
  private:
   upstream_draft* target_of(const assignment& a);
-  void unknown_key(const assignment& a);
+  void apply_below(upstream_draft& u, const assignment& a);
   template <class Owner>
-  bool set(std::span<const setting<Owner>> table, Owner& owner, const assignment& a);
+  void apply_table(std::span<const setting<Owner>> rows, std::vector<Owner>& tables, const assignment& a);
+  void unknown_key(const assignment& a);
+  /// `key` is that of the row. False where there is none.
+  template <class Owner>
+  bool set(std::span<const setting<Owner>> rows, Owner& owner, std::string_view key, const assignment& a);
 
   std::map<std::string, std::string> where_;
 };

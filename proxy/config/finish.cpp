@@ -2,6 +2,7 @@
 #include <system_error>
 
 #include "proxy/config/draft.hpp"
+#include "proxy/config/service_rules.hpp"
 #include "proxy/config/upstream_url.hpp"
 
 namespace tankard::proxy::config {
@@ -33,6 +34,7 @@ void make_upstreams(draft& d) {
     auto made = make_upstream(u);
     if (made) {
       check_ca_file(d, *made);
+      check_service(d, *made);
       d.value.upstreams.push_back(std::move(*made));
       continue;
     }

@@ -5,23 +5,11 @@
 namespace tankard::proxy::config {
 namespace {
 
+constexpr std::size_t longest_glob = 1024;
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-std::vector<glob> folded(const std::vector<std::string>& patterns, const cache::kind_rules& rules) {
-  std::vector<glob> out;
-  for (auto p : patterns) {
-    while (p.starts_with('/')) p.erase(0, 1);
-    while (p.ends_with('/')) p.pop_back();
-    if (rules.folds_dot_git && p.ends_with(".git")) p.resize(p.size() - 4);
-    if (rules.folds_case) std::transform(p.begin(), p.end(), p.begin(), lower);
-    out.emplace_back(p);
-  }
-  return out;
-}
-
-bool any_matches(const std::vector<glob>& globs, std::string_view path) {
-  return std::any_of(globs.begin(), globs.end(), [&](const glob& g) { return g.matches(path); });
-}
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 }  // namespace
 
@@ -98,12 +86,33 @@ bool glob::matches(std::string_view path) const {
   return at[steps_.size()];
 }
 
-repository_filter::repository_filter(const upstream& u)
-    : allow_(folded(u.allow, cache::rules_of(u.kind))), deny_(folded(u.deny, cache::rules_of(u.kind))) {}
+std::optional<std::string> globs_problem(const std::vector<std::string>& globs) {
+  for (auto const& g : globs)
+    if (g.empty() || g.size() > longest_glob || std::any_of(g.begin(), g.end(), is_control))
+      return "must be globs of 1 to 1024 bytes without control characters";
+  return std::nullopt;
+}
+
+repository_globs::repository_globs(const std::vector<std::string>& patterns, cache::upstream_kind kind) {
+  auto const& rules = cache::rules_of(kind);
+  for (auto p : patterns) {
+    while (p.starts_with('/')) p.erase(0, 1);
+    while (p.ends_with('/')) p.pop_back();
+    if (rules.folds_dot_git && p.ends_with(".git")) p.resize(p.size() - 4);
+    if (rules.folds_case) std::transform(p.begin(), p.end(), p.begin(), lower);
+    globs_.emplace_back(p);
+  }
+}
+
+bool repository_globs::any_matches(std::string_view path) const {
+  return std::any_of(globs_.begin(), globs_.end(), [&](const glob& g) { return g.matches(path); });
+}
+
+repository_filter::repository_filter(const upstream& u) : allow_(u.allow, u.kind), deny_(u.deny, u.kind) {}
 
 bool repository_filter::admits(std::string_view path) const {
-  if (any_matches(deny_, path)) return false;
-  return allow_.empty() || any_matches(allow_, path);
+  if (deny_.any_matches(path)) return false;
+  return allow_.empty() || allow_.any_matches(path);
 }
 
 }  // namespace tankard::proxy::config

@@ -1,9 +1,10 @@
 #pragma once
-// Repository globs of `allow` and `deny`: `*` any run within a segment, `?` one character of a segment, `**` any run
-// across segments; `**/` at the begin of a segment also stands for nothing, so `**/x` matches `x`. Everything else is
-// itself. Matching takes (length of the path) x (length of the pattern) steps at most; it never goes back. Pure.
-// Thread-safe.
+// Repository globs of `allow`, `deny` and `repositories`: `*` any run within a segment, `?` one character of a segment,
+// `**` any run across segments; `**/` at the begin of a segment also stands for nothing, so `**/x` matches `x`.
+// Everything else is itself. Matching takes (length of the path) x (length of the pattern) steps at most; it never goes
+// back. Pure. Thread-safe.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,22 @@ class glob {
   std::vector<step> steps_;
 };
 
-/// `allow` and `deny` of one upstream, folded like its repository keys. Nothing allowed explicitly = everything; deny
-/// wins.
+/// The end of a sentence about the first that is no glob.
+std::optional<std::string> globs_problem(const std::vector<std::string>& globs);
+
+/// Several globs, folded like the repository keys of an upstream of that kind.
+class repository_globs {
+ public:
+  repository_globs(const std::vector<std::string>& patterns, cache::upstream_kind kind);
+  bool empty() const noexcept { return globs_.empty(); }
+  /// `path` is cache::repo_key::path.
+  bool any_matches(std::string_view path) const;
+
+ private:
+  std::vector<glob> globs_;
+};
+
+/// `allow` and `deny` of one upstream. Nothing allowed explicitly = everything; deny wins.
 class repository_filter {
  public:
   explicit repository_filter(const upstream& u);
@@ -36,8 +51,8 @@ class repository_filter {
   bool admits(std::string_view path) const;
 
  private:
-  std::vector<glob> allow_;
-  std::vector<glob> deny_;
+  repository_globs allow_;
+  repository_globs deny_;
 };
 
 }  // namespace tankard::proxy::config

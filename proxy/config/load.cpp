@@ -81,8 +81,8 @@ std::optional<assignment> from_variable(const draft& d, const std::string& name,
   for (auto const& s : global_settings())
     if (environment_name(s.key) == name) return assignment{std::nullopt, std::string{s.key}, untyped{text}, where};
   for (auto const& u : d.upstreams)
-    for (auto const& s : upstream_settings()) {
-      assignment a{u.name, std::string{s.key}, untyped{text}, where};
+    for (auto const& key : draft::keys_below(u)) {
+      assignment a{u.name, key, untyped{text}, where};
       if (environment_name(a.full_key()) == name) return a;
     }
   return std::nullopt;

@@ -27,7 +27,8 @@ struct flags {
 
 /// Names and values, as in environ(7). Variables that do not begin with TANKARD_ are looked at for the default
 /// directory only. TANKARD_CONFIG names the file where no flag does; any other TANKARD_ name must be that of a setting,
-/// or of `upstream.<name>.<key>` of a known upstream. An empty value is like no variable.
+/// or of `upstream.<name>.<key>` of a known upstream (of a credential or client that the file names). An empty value is
+/// like no variable.
 using environment = std::vector<std::pair<std::string, std::string>>;
 environment current_environment();
 

@@ -31,6 +31,14 @@ template <auto Member>
 value_ref of(upstream_draft& u) {
   return &(u.*Member);
 }
+template <auto Member>
+value_ref of_credential(credential& c) {
+  return &(c.*Member);
+}
+template <auto Member>
+value_ref of_client(client_rule& c) {
+  return &(c.*Member);
+}
 
 constexpr setting<config> globals[] = {
     {"listen", any_address, in<&config::listen>, "", "Address and port that git clients connect to."},
@@ -156,6 +164,41 @@ constexpr setting<draft> per_upstream[] = {
     {"ca_file", any_path, of<&draft::ca_file>, "the system's", "PEM file of the authorities that may vouch for it."},
 };
 
+constexpr setting<credential> per_credential[] = {
+    {"repositories", any_list, of_credential<&credential::repositories>, "",
+     "Globs of repositories that it is for; empty is all. The first credential that fits, in the order of the file, is "
+     "used."},
+    {"type", one_of("basic|bearer|header"), of_credential<&credential::type>, "",
+     "How the upstream is shown the secret: as a password, as a bearer token, or as the value of a header."},
+    {"user", any_text, of_credential<&credential::user>, "", "User name that goes with it, of type basic."},
+    {"header", any_text, of_credential<&credential::header>, "",
+     "Name of the header, such as `PRIVATE-TOKEN`, of type header."},
+    {"secret_file", any_path, of_credential<&credential::secret_file>, "",
+     "File with the secret, closed to others (`chmod 640`); it is read again when it changes."},
+    {"command", any_list, of_credential<&credential::command>, "",
+     "Program with its arguments that prints the secret, on one line or as JSON with `token`, and where it likes "
+     "`expires_at` and `user`; it is told TANKARD_UPSTREAM."},
+    {"command_timeout", span_of(10, 10 * minute), of_credential<&credential::command_timeout>, "",
+     "For one run of the command."},
+    {"lifetime", span_of(second, 365 * day), of_credential<&credential::lifetime>, "",
+     "How long what the command printed is used, where it does not say."},
+    {"per_repository", flag, of_credential<&credential::per_repository>, "",
+     "Run the command for each repository, and tell it which in TANKARD_REPOSITORY."},
+};
+
+constexpr setting<client_rule> per_client[] = {
+    {"repositories", any_list, of_client<&client_rule::repositories>, "",
+     "Globs of repositories that the rule opens; empty is all."},
+    {"networks", any_list, of_client<&client_rule::networks>, "",
+     "Networks, such as `10.0.0.0/8`, one of which the client must be in."},
+    {"tokens_file", any_path, of_client<&client_rule::tokens_file>, "",
+     "File of tokens, one of which the client must send, as `tankard token` writes them; it is read again when it "
+     "changes."},
+    {"certificates", any_list, of_client<&client_rule::certificates>, "",
+     "Client certificates, one of which the client must have: a subject alternative name, the subject, or "
+     "`sha256:<fingerprint>`."},
+};
+
 template <class Owner>
 std::string default_of(const setting<Owner>& s) {
   if (!s.default_note.empty()) return std::string{s.default_note};
@@ -194,6 +237,8 @@ upstream_draft draft_of(const upstream& u) {
   d.mode = u.mode == auth_mode::service ? "service" : u.mode == auth_mode::anonymous ? "anonymous" : "passthrough";
   d.scope = u.scope == auth_scope::user ? "user" : "repository";
   d.ca_file = u.ca_file;
+  d.credentials = u.credentials;
+  d.clients = u.clients;
   return d;
 }
 
@@ -203,10 +248,32 @@ bool is_worth_writing(const setting<Owner>& s, Owner& from) {
   return s.default_note.empty() || !show(s.rule, s.at(from)).empty();
 }
 
+template <class Owner>
+void write_tables(std::string& out, const std::string& table, std::span<const setting<Owner>> rows,
+                  std::vector<Owner>& owners) {
+  for (auto& o : owners) {
+    out += "\n[" + table + "." + o.id + "]\n";
+    for (auto const& s : rows)
+      if (!show(s.rule, s.at(o)).empty()) out += std::string{s.key} + " = " + show_toml(s.rule, s.at(o)) + "\n";
+  }
+}
+
+void write_upstream(std::string& out, const upstream& u) {
+  auto d = draft_of(u);
+  auto const table = "upstream.\"" + u.name + "\"";
+  out += "\n[" + table + "]\n";
+  for (auto const& s : upstream_settings())
+    if (is_worth_writing(s, d)) out += std::string{s.key} + " = " + show_toml(s.rule, s.at(d)) + "\n";
+  write_tables(out, table + ".credential", credential_settings(), d.credentials);
+  write_tables(out, table + ".client", client_settings(), d.clients);
+}
+
 }  // namespace
 
 std::span<const setting<config>> global_settings() noexcept { return globals; }
 std::span<const setting<upstream_draft>> upstream_settings() noexcept { return per_upstream; }
+std::span<const setting<credential>> credential_settings() noexcept { return per_credential; }
+std::span<const setting<client_rule>> client_settings() noexcept { return per_client; }
 
 std::string environment_name(std::string_view key) {
   std::string out = "TANKARD_";
@@ -222,6 +289,8 @@ std::string settings_as_markdown() {
   std::string out = "| key | type | default | range | meaning |\n|---|---|---|---|---|\n";
   add_rows(out, global_settings(), "");
   add_rows(out, upstream_settings(), "upstream.<name>.");
+  add_rows(out, credential_settings(), "upstream.<name>.credential.<id>.");
+  add_rows(out, client_settings(), "upstream.<name>.client.<id>.");
   return out;
 }
 
@@ -240,12 +309,7 @@ std::string effective_toml(const config& c) {
   };
   write(false);
   write(true);
-  for (auto const& u : c.upstreams) {
-    auto d = draft_of(u);
-    out += "\n[upstream.\"" + u.name + "\"]\n";
-    for (auto const& s : per_upstream)
-      if (is_worth_writing(s, d)) out += std::string{s.key} + " = " + show_toml(s.rule, s.at(d)) + "\n";
-  }
+  for (auto const& u : c.upstreams) write_upstream(out, u);
   return out;
 }
 

@@ -36,11 +36,17 @@ struct upstream_draft {
   std::string mode = "passthrough";
   std::string scope = "auto";
   std::filesystem::path ca_file;
+  std::vector<credential> credentials;
+  std::vector<client_rule> clients;
 };
 
 std::span<const setting<config>> global_settings() noexcept;
 /// Keys below `[upstream.<name>]`.
 std::span<const setting<upstream_draft>> upstream_settings() noexcept;
+/// Keys below `[upstream.<name>.credential.<id>]`.
+std::span<const setting<credential>> credential_settings() noexcept;
+/// Keys below `[upstream.<name>.client.<id>]`.
+std::span<const setting<client_rule>> client_settings() noexcept;
 
 /// "TANKARD_LS_REFS_TTL" of "ls_refs.ttl"; whatever is no letter or digit becomes '_'.
 std::string environment_name(std::string_view key);

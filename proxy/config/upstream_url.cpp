@@ -7,11 +7,13 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 
+#include "proxy/config/glob.hpp"
+
 namespace tankard::proxy::config {
 namespace {
 
 namespace urls = boost::urls;
-constexpr std::size_t longest_segment = 255, longest_mount = 1024, longest_name = 100, longest_glob = 1024;
+constexpr std::size_t longest_segment = 255, longest_mount = 1024, longest_name = 100;
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 bool has_control(std::string_view s) { return std::any_of(s.begin(), s.end(), is_control); }
@@ -67,13 +69,6 @@ std::optional<std::string> authority_problem(const urls::url_view& u) {
   auto const host = u.encoded_host();
   if (host.empty()) return "must name a host";
   if (host.find('%') != host.npos) return "may not have an encoded host name";
-  return std::nullopt;
-}
-
-std::optional<std::string> glob_problem(const std::vector<std::string>& globs) {
-  for (auto const& g : globs)
-    if (g.empty() || g.size() > longest_glob || has_control(g))
-      return "must be globs of 1 to 1024 bytes without control characters";
   return std::nullopt;
 }
 
@@ -168,8 +163,8 @@ or_problem<upstream> make_upstream(const upstream_draft& d) {
   u.kind = d.kind == "auto" ? cache::kind_of_host(u.host) : kind_named(d.kind);
   u.enabled = d.enabled;
   u.push = d.push;
-  if (auto const wrong = glob_problem(d.allow)) return problem{"allow", *wrong};
-  if (auto const wrong = glob_problem(d.deny)) return problem{"deny", *wrong};
+  if (auto const wrong = globs_problem(d.allow)) return problem{"allow", *wrong};
+  if (auto const wrong = globs_problem(d.deny)) return problem{"deny", *wrong};
   u.allow = d.allow;
   u.deny = d.deny;
   u.is_public = d.is_public == "never" ? public_policy::never : public_policy::automatic;
@@ -179,6 +174,8 @@ or_problem<upstream> make_upstream(const upstream_draft& d) {
   bool const by_kind = d.scope == "auto" && u.kind == cache::upstream_kind::gerrit;
   u.scope = by_kind || d.scope == "user" ? auth_scope::user : auth_scope::repository;
   u.ca_file = d.ca_file;
+  u.credentials = d.credentials;
+  u.clients = d.clients;
   return u;
 }
 

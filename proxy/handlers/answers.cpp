@@ -117,6 +117,13 @@ outage outage_of(const services& s, const upstream_site& site, const upstream::f
   return {f.reason, f.cause, known_away ? report.since : s.clock.now(), upstream::scope_of(f)};
 }
 
+upstream::admission refused_by(const services& s, const upstream_site& site, const upstream::failure& f) {
+  auto const o = outage_of(s, site, f);
+  bool const sure = f.cls == upstream::failure_class::locked || site.health.report().host_outage_confirmed;
+  return {
+      .admitted = false, .reason = o.reason, .cause = o.cause, .since = o.since, .scope = o.scope, .confirmed = sure};
+}
+
 std::string short_duration(std::chrono::nanoseconds d) {
   if (d == std::chrono::nanoseconds::max()) return "an unknown time";
   auto const total = duration_cast<seconds>(d).count();
@@ -131,6 +138,7 @@ std::string describe(const services& s, const upstream_site& site, const outage&
       fmt::format("since {}, {} ago", utc(s.clock.to_wall(o.since)), short_duration(s.clock.age(o.since)));
   auto const url = site.settings.url();
   if (o.reason == reason::disabled) return fmt::format("{} is disabled in tankard {}", url, since);
+  if (o.reason == reason::locked) return fmt::format("{} cannot be asked ({}) {}", url, o.cause, since);
   if (o.reason == reason::rate_limited) return fmt::format("{} limits our rate ({}) {}", url, o.cause, since);
   return fmt::format("{} is unreachable ({}) {}", url, o.cause.empty() ? std::string(to_string(o.reason)) : o.cause,
                      since);

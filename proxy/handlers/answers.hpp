@@ -54,6 +54,8 @@ struct outage {
 };
 outage outage_of(const upstream::admission& a);
 outage outage_of(const services& s, const upstream_site& site, const upstream::failure& f);
+/// A request that failed just now, as the refused admission that the next one would get.
+upstream::admission refused_by(const services& s, const upstream_site& site, const upstream::failure& f);
 
 /// "https://github.com is unreachable (connection refused) since 2026-11-20T05:00:00Z, 14m ago"
 std::string describe(const services& s, const upstream_site& site, const outage& o);

@@ -56,6 +56,11 @@ awaitable<void> serve(services& s, http::exchange& x, routed r) {
     case git_service::receive_pack:
       co_return co_await receive_pack(s, x, std::move(r));
     case git_service::lfs:
+      // What an LFS server answers may bear the credential itself, for the client to use.
+      if (r.who->service) {
+        co_return co_await say(x, refused(reason::lfs), 403,
+                               "tankard: LFS is not passed through with tankard's own credential");
+      }
       co_return co_await pass_through(s, x, r, {.why = reason::lfs});
     case git_service::dumb:
       co_return co_await pass_through(s, x, r, {.why = reason::dumb});
@@ -76,6 +81,17 @@ std::string_view sentence(http::target_error e) {
       return "this is no path that git asks for";
   }
   return "bad path";
+}
+
+awaitable<void> refuse_client(http::exchange& x, const auth::refusal& r) {
+  set_verdict(x, refused(reason::not_admitted), "self");
+  x.report().detail = r.sentence;
+  http::fields headers;
+  headers.set("Content-Type", "text/plain; charset=utf-8");
+  if (!r.challenge.empty()) headers.set("WWW-Authenticate", r.challenge);
+  http::add_no_cache(headers);
+  std::string const body = r.sentence + "\n";
+  co_await x.respond(r.status, std::move(headers), body);
 }
 
 std::string mounts_sentence(const services& s) {
@@ -142,7 +158,10 @@ awaitable<void> dispatch(services& s, http::exchange& x) {
   }
   int const version = http::requested_protocol_version(request.headers);
   x.report().protocol = version == 2 ? git_protocol::v2 : version == 1 ? git_protocol::v1 : git_protocol::v0;
-  routed r{std::move(repo), std::move(*target), version, credential_digest(s, request.headers)};
+  auto admitted = co_await mount.site->gate->admit(request, repo.key.path);
+  if (admitted.refused) co_return co_await refuse_client(x, *admitted.refused);
+  if (settings.scope == config::auth_scope::user) repo.key.viewer = admitted.who->principal;
+  routed r{std::move(repo), std::move(*target), version, std::move(admitted.who), std::move(admitted.unusable)};
   co_await serve(s, x, std::move(r));
 }
 

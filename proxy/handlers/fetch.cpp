@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/fetch_facts.hpp"
 #include "proxy/handlers/handlers.hpp"
@@ -13,6 +14,7 @@
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
 #include "proxy/plan/plan_ls_refs.hpp"
+#include "proxy/refresh/access_notes.hpp"
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/sync_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
@@ -54,6 +56,10 @@ std::string note_of(const fetching& f) {
 awaitable<void> refuse(fetching& f, reason why) {
   auto const& repo = f.r.repo;
   if (!f.s.settings.offline_mode) co_return co_await say_outage(f.s, f.x, repo, outage_of(f.admitted));
+  if (!f.known.facts.may_see) {
+    bool const told = co_await say_not_shown(f.s, f.x, f.r, outage_of(f.admitted));
+    if (told) co_return;
+  }
   auto const place = describe(f.s, repo.site, outage_of(f.admitted));
   std::string sentence = fmt::format("tankard: {} cannot be fetched: {}", repo.key.path, place);
   if (why == reason::object_missing) {
@@ -70,11 +76,8 @@ awaitable<void> gather(fetching& f);
 /// The upstream failed before anything was sent to the client: once more, as an outage.
 awaitable<void> decide_again(fetching& f, const upstream::failure& why, const upstream::whole_answer* answer) {
   f.away = true;
-  f.admitted = {.admitted = false,
-                .reason = why.reason,
-                .cause = why.cause,
-                .since = outage_of(f.s, f.r.repo.site, why).since,
-                .scope = upstream::scope_of(why)};
+  f.admitted = refused_by(f.s, f.r.repo.site, why);
+  f.snapshot = co_await f.s.listing->find(f.r.repo.key);  // it may have been revoked while upstream was asked
   co_await gather(f);
   auto const p = plan::plan_fetch(f.asked, f.known.facts);
   if (p.action != plan::fetch_action::local && answer != nullptr) {
@@ -101,7 +104,7 @@ upstream::request upstream_request(const fetching& f) {
   upstream::request out{.method = http::verb::post,
                         .method_name = "POST",
                         .target = f.r.upstream_target(),
-                        .headers = http::towards_upstream(f.x.request().headers, f.x.report().id),
+                        .headers = outgoing_headers(f.x, f.r),
                         .kind = upstream::request::body_kind::whole,
                         .body = f.body};
   out.headers.erase("Content-Encoding");  // the body was inflated here
@@ -111,50 +114,78 @@ upstream::request upstream_request(const fetching& f) {
 void report_end(fetching& f, const relayed& end, cache::boot_point begun) {
   if (end.end == relay_end::client_gone) f.x.report().reason = reason::client_gone;
   if (end.end != relay_end::upstream_broke) return;
-  refresh::note_failure(f.s, f.r.repo, operation::fetch, f.r.credential, *end.broken, f.s.clock.now() - begun);
+  refresh::note_failure(f.s, f.r.repo, operation::fetch, f.r.principal(), *end.broken, f.s.clock.now() - begun);
   set_verdict(f.x, {outcome::error, end.broken->reason}, "upstream");
   f.x.report().detail = end.broken->cause;
 }
 
-awaitable<void> stream(fetching& f, bool keep, reason why) {
-  auto const begun = f.s.clock.now();
-  auto opened = co_await f.r.repo.site.client.open(upstream_request(f));
-  std::optional<upstream::failure> failed;
-  std::optional<upstream::response_head> head;
-  if (!opened) {
-    failed = opened.error();
-  } else {
-    auto got = co_await (*opened)->read_head();
-    if (got)
-      head = std::move(*got);
-    else
-      failed = got.error();
-  }
-  if (failed) {
-    refresh::note_failure(f.s, f.r.repo, operation::fetch, f.r.credential, *failed, f.s.clock.now() - begun);
-    co_return co_await decide_again(f, *failed, nullptr);
-  }
-  auto& call = **opened;
-  auto const meaning = upstream::classify(*head, http::upload_pack_result_type);
-  auto const took = f.s.clock.now() - begun;
+struct opened {
+  std::unique_ptr<upstream::call> call;
+  upstream::response_head head;
+};
+awaitable<upstream::outcome_of<opened>> open(fetching& f) {
+  auto call = co_await f.r.repo.site.client.open(upstream_request(f));
+  if (!call) co_return call.error();
+  auto head = co_await (*call)->read_head();
+  if (!head) co_return head.error();
+  co_return opened{std::move(*call), std::move(*head)};
+}
+
+/// The client's own request was answered with a no. True where that was said to tankard, and so is an outage.
+awaitable<std::optional<upstream::failure>> take_denial(fetching& f, const upstream::response_head& head,
+                                                        cache::boot_point begun) {
+  if (auto ours = refresh::refused_us(f.r.repo, *f.r.who, head.status)) co_return ours;
+  auto note = [&] { refresh::note_denied(f.s, f.r.repo, *f.r.who, head, begun); };
+  co_await f.s.pool.run(std::move(note));
+  co_return std::nullopt;
+}
+
+awaitable<void> relay_pack(fetching& f, opened& from, const upstream::classified& meaning, bool keep, reason why,
+                           cache::boot_point begun) {
   bool const good = meaning.what == upstream::verdict::ok;
-  // A good head is a success only when the body came too.
-  if (!good) refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.credential, *head, meaning, took);
-  if (meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited) {
-    auto const answer = co_await read_rest(call, *head);
-    co_return co_await decide_again(f, upstream::to_failure(meaning, *head), answer ? &*answer : nullptr);
-  }
   bool const denied = meaning.what == upstream::verdict::denial;
+  if (denied && hides_denials(f.r)) co_return co_await say_not_public(f.x, f.r);
   set_verdict(f.x, {denied ? outcome::denied : keep ? outcome::miss : outcome::bypass, why}, "upstream");
   std::unique_ptr<kept_pack> kept;
-  if (keep && good) kept = co_await kept_pack::begin(f.s, f.r.repo, f.snapshot->generation);
-  auto headers = relayed_headers(f.s, f.r.repo.site, f.r.upstream_target(), *head);
-  auto const end = co_await relay_stream(f.x, call, *head, std::move(headers), kept.get());
+  if (keep && good) kept = co_await kept_pack::begin(f.s, f.r.repo, f.r.who, f.snapshot->generation);
+  auto headers = relayed_headers(f.s, f.r.repo.site, f.r.upstream_target(), from.head);
+  auto const end = co_await relay_stream(f.x, *from.call, from.head, std::move(headers), kept.get());
   if (kept && end.end == relay_end::whole) kept->seal(f.asked.wants);
   if (good && end.end != relay_end::upstream_broke) {
-    refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.credential, *head, meaning, took);
+    auto const took = f.s.clock.now() - begun;
+    refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.principal(), from.head, meaning, took);
   }
   report_end(f, end, begun);
+}
+
+awaitable<void> stream(fetching& f, bool keep, reason why) {
+  auto const begun = f.s.clock.now();
+  auto const note_failure = [&](const upstream::failure& failed) {
+    refresh::note_failure(f.s, f.r.repo, operation::fetch, f.r.principal(), failed, f.s.clock.now() - begun);
+  };
+  auto from = co_await open(f);
+  if (!from) {
+    note_failure(from.error());
+    co_return co_await decide_again(f, from.error(), nullptr);
+  }
+  auto const meaning = upstream::classify(from->head, http::upload_pack_result_type);
+  if (meaning.what == upstream::verdict::denial) {
+    auto const locked = co_await take_denial(f, from->head, begun);
+    if (locked) {
+      note_failure(*locked);
+      co_return co_await decide_again(f, *locked, nullptr);
+    }
+  }
+  // A good head is a success only when the body came too.
+  if (meaning.what != upstream::verdict::ok) {
+    auto const took = f.s.clock.now() - begun;
+    refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.principal(), from->head, meaning, took);
+  }
+  if (meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited) {
+    auto const answer = co_await read_rest(*from->call, from->head);
+    co_return co_await decide_again(f, upstream::to_failure(meaning, from->head), answer ? &*answer : nullptr);
+  }
+  co_await relay_pack(f, *from, meaning, keep, why, begun);
 }
 
 awaitable<void> local(fetching& f, reason why) {
@@ -169,7 +200,8 @@ awaitable<void> local(fetching& f, reason why) {
 }
 
 awaitable<void> sync_then_local(fetching& f, reason why) {
-  auto const result = co_await f.s.syncs->ensure(f.r.repo, f.snapshot, f.known.missing, f.s.settings.syncing.patience);
+  auto const result =
+      co_await f.s.syncs->ensure(f.r.repo, f.r.who, f.snapshot, f.known.missing, f.s.settings.syncing.patience);
   if (result == refresh::sync_result::done) co_return co_await local(f, why);
   co_await stream(f, false, result == refresh::sync_result::waiting ? reason::patience : why);
 }
@@ -190,11 +222,17 @@ awaitable<void> run_plan(fetching& f) {
   }
 }
 
-/// Publicness counts for a minute while upstream can be asked: an older one is confirmed by a small question first.
-awaitable<void> confirm_public(fetching& f) {
-  bool const due = f.admitted.admitted && f.r.anonymous() && f.snapshot && f.snapshot->is_public &&
-                   f.s.clock.age(f.snapshot->public_checked) > plan::public_lifetime;
-  if (!due) co_return;
+/// An allow, or publicness, counts for a minute while upstream can be asked: an older one is confirmed by a small
+/// question first. Whoever was never allowed needs no question: his own request is upstream's to answer.
+bool needs_confirmation(const fetching& f) {
+  if (!f.admitted.admitted || !f.snapshot || f.snapshot->gone) return false;
+  auto const who = viewer_of(f.s, f.r, f.snapshot.get());
+  bool const once = who.anonymous ? f.snapshot->is_public : who.allowed.has_value();
+  return once && !plan::may_see(f.snapshot.get(), who, {}, f.s.clock);
+}
+
+awaitable<void> confirm_access(fetching& f) {
+  if (!needs_confirmation(f)) co_return;
   protocol::ls_refs_request head_only;
   head_only.peel = true;
   head_only.symrefs = true;
@@ -202,15 +240,10 @@ awaitable<void> confirm_public(fetching& f) {
   head_only.format = f.asked.format;
   auto const limit = f.s.settings.time.ls_refs_total + f.s.settings.time.connect;
   auto const wait = co_await f.s.listing->ask_refs(
-      f.r.repo, head_only, http::towards_upstream(f.x.request().headers, f.x.report().id), limit);
+      f.r.repo, f.r.who, head_only, http::towards_upstream(f.x.request().headers, f.x.report().id), limit);
   if (wait.outcome && wait.outcome->failed) {
-    auto const& failed = *wait.outcome->failed;
     f.away = true;
-    f.admitted = {.admitted = false,
-                  .reason = failed.reason,
-                  .cause = failed.cause,
-                  .since = outage_of(f.s, f.r.repo.site, failed).since,
-                  .scope = upstream::scope_of(failed)};
+    f.admitted = refused_by(f.s, f.r.repo.site, *wait.outcome->failed);
   }
   if (wait.outcome && wait.outcome->good()) f.s.marks.clear(f.r.repo.key);
   f.snapshot = co_await f.s.listing->find(f.r.repo.key);
@@ -219,11 +252,14 @@ awaitable<void> confirm_public(fetching& f) {
 /// A first pack that just streamed through is indexed in the background: where that is all a fetch lacks, it waits for
 /// it, for long where there is no other way.
 awaitable<void> gather(fetching& f) {
-  f.known = co_await gather_facts(f.s, f.r.repo, f.snapshot, f.asked, f.admitted);
-  if (f.known.facts.has_store || !f.known.facts.shared) co_return;
+  f.admitted = co_await confirmed(f.s, f.r, f.snapshot, f.admitted);
+  f.known = co_await gather_facts(f.s, f.r, f.snapshot, f.asked, f.admitted);
+  auto const& facts = f.known.facts;
+  if (!f.admitted.admitted && facts.may_see) note_shown(f.s, viewer_of(f.s, f.r, f.snapshot.get()));
+  if (facts.has_store || !facts.may_see || facts.own_refs) co_return;
   std::chrono::nanoseconds const limit = f.admitted.admitted ? f.s.settings.syncing.patience : indexing_limit;
   bool const settled = co_await f.s.syncs->first_pack_settles(f.r.repo.key, limit);
-  if (settled) f.known = co_await gather_facts(f.s, f.r.repo, f.snapshot, f.asked, f.admitted);
+  if (settled) f.known = co_await gather_facts(f.s, f.r, f.snapshot, f.asked, f.admitted);
 }
 
 }  // namespace
@@ -234,16 +270,8 @@ awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_
     co_return co_await say_err(x, {outcome::refused, reason::malformed}, http::upload_pack_result_type,
                                "tankard: bad fetch request: " + asked.error().message());
   }
-  fetching f{s,
-             x,
-             r,
-             request.body.bytes(),
-             *asked,
-             co_await s.listing->find(r.repo.key),
-             r.repo.site.health.admit(r.repo.key.path, r.credential),
-             {},
-             false};
-  co_await confirm_public(f);
+  fetching f{s, x, r, request.body.bytes(), *asked, co_await s.listing->find(r.repo.key), admit(s, r), {}, false};
+  co_await confirm_access(f);
   co_await gather(f);
   co_await run_plan(f);
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proxy/plan/publicness.hpp"
+#include "proxy/handlers/access.hpp"
 
 namespace tankard::proxy::handlers {
 namespace {
@@ -51,14 +51,17 @@ void look(services& s, gathered& g, const cache::snapshot& snapshot, const proto
 
 }  // namespace
 
-awaitable<gathered> gather_facts(services& s, const repo_ref& repo, const cache::snapshot_ptr& snapshot,
+awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
                                  const protocol::fetch_request& asked, const upstream::admission& admitted) {
   gathered g;
   g.facts.upstream_admitted = admitted.admitted;
   g.facts.outage = admitted.reason;
   g.facts.offline_mode = s.settings.offline_mode;
-  g.facts.shared = plan::counts_as_public(snapshot.get(), repo.site.may_be_public(), admitted.scope, s.clock);
-  if (!g.facts.shared) co_return g;
+  auto const who = viewer_of(s, r, snapshot.get());
+  g.facts.may_see = plan::may_see(snapshot.get(), who, plan::obstacle_of(admitted), s.clock);
+  g.facts.why_not = plan::why_not_shown(who);
+  g.facts.own_refs = r.repo.site.settings.scope == config::auth_scope::user;
+  if (!g.facts.may_see || g.facts.own_refs) co_return g;
   auto job = [&s, &g, &snapshot, &asked] { look(s, g, *snapshot, asked); };
   co_await s.pool.run(std::move(job));
   co_return g;

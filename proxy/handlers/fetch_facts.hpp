@@ -7,8 +7,8 @@
 #include "cache/listing/snapshot.hpp"
 #include "cache/store/repo_store.hpp"
 #include "protocol/fetch_request.hpp"
+#include "proxy/handlers/handlers.hpp"
 #include "proxy/plan/plan_fetch.hpp"
-#include "proxy/services.hpp"
 
 namespace tankard::proxy::handlers {
 
@@ -20,7 +20,7 @@ struct gathered {
 };
 
 /// `snapshot` may be null. Looks at the store on the blocking pool.
-awaitable<gathered> gather_facts(services& s, const repo_ref& repo, const cache::snapshot_ptr& snapshot,
+awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
                                  const protocol::fetch_request& asked, const upstream::admission& admitted);
 
 }  // namespace tankard::proxy::handlers

@@ -16,10 +16,12 @@ namespace tankard::proxy::handlers {
 struct routed {
   repo_ref repo;
   http::git_target target;
-  int protocol_version = 0;  ///< asked for by Git-Protocol: 0, 1 or 2
-  std::string credential;    ///< credential_digest() of the request, made once; empty for none
+  int protocol_version = 0;             ///< asked for by Git-Protocol: 0, 1 or 2
+  auth::identity_ptr who;               ///< never null
+  std::optional<std::string> unusable;  ///< tankard's own credential cannot be had: why
 
-  bool anonymous() const noexcept { return credential.empty(); }
+  bool anonymous() const noexcept { return who->anonymous(); }
+  const std::string& principal() const noexcept { return who->principal; }
 
   /// What upstream is asked for.
   std::string upstream_target() const { return repo.target(target.suffix, target.query); }

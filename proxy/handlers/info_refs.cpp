@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "protocol/advertisement.hpp"
+#include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/http/headers.hpp"
@@ -14,10 +15,10 @@
 namespace tankard::proxy::handlers {
 namespace {
 
-/// What may be shown to anybody while `scope` keeps upstream from being asked; nullptr where nothing may.
+/// What may be shown to whoever asks while `o` keeps upstream from being asked; nullptr where nothing may.
 const cache::kept_advertisement* showable(const services& s, const routed& r, const cache::snapshot_ptr& snapshot,
-                                          upstream::outage_scope scope) {
-  bool const shown = plan::counts_as_public(snapshot.get(), r.repo.site.may_be_public(), scope, s.clock);
+                                          plan::obstacle o) {
+  bool const shown = plan::may_see(snapshot.get(), viewer_of(s, r, snapshot.get()), o, s.clock);
   return shown && snapshot->advertisement ? &*snapshot->advertisement : nullptr;
 }
 
@@ -40,15 +41,22 @@ awaitable<void> answer_kept(services& s, http::exchange& x, const cache::kept_ad
   co_await answer_from_memory(x, v, memory);
 }
 
-awaitable<void> answer_outage(services& s, http::exchange& x, const routed& r, const cache::snapshot_ptr& snapshot,
-                              const outage& why, const upstream::whole_answer* answer) {
-  auto const* kept = showable(s, r, snapshot, why.scope);
-  if (s.settings.offline_mode && kept != nullptr)
+awaitable<void> answer_outage(services& s, http::exchange& x, const routed& r, cache::snapshot_ptr snapshot,
+                              upstream::admission refused, const upstream::whole_answer* answer) {
+  refused = co_await confirmed(s, r, snapshot, std::move(refused));
+  snapshot = co_await s.listing->find(r.repo.key);  // it may have been revoked while upstream was asked
+  auto const why = outage_of(refused);
+  auto const* kept = showable(s, r, snapshot, plan::obstacle_of(refused));
+  if (s.settings.offline_mode && kept != nullptr) {
+    note_shown(s, viewer_of(s, r, snapshot.get()));
     co_return co_await answer_kept(s, x, *kept, {outcome::stale, why.reason});
-  if (answer != nullptr && !answer->too_large) {
+  }
+  if (answer != nullptr && !answer->too_large && !r.who->service) {
     co_return co_await relay_whole(s, x, {outcome::error, why.reason}, r.repo.site, r.upstream_target(), *answer);
   }
   if (!s.settings.offline_mode) co_return co_await say_outage(s, x, r.repo, why);
+  bool const told = co_await say_not_shown(s, x, r, why);
+  if (told) co_return;
   auto const sentence =
       fmt::format("tankard: no cached ls-refs available for {}: {}", r.repo.key.path, describe(s, r.repo.site, why));
   co_await say_err(x, {outcome::error, why.reason}, http::upload_pack_advertisement_type, sentence);
@@ -58,38 +66,35 @@ awaitable<void> answer_outcome(services& s, http::exchange& x, const routed& r, 
                                const refresh::listing_wait& wait) {
   auto const& o = *wait.outcome;
   if (o.failed) {
-    auto const why = outage_of(s, r.repo.site, *o.failed);
+    auto refused = refused_by(s, r.repo.site, *o.failed);
     // What upstream said when it was unwell is relayed to the one it was said to; its headers are nobody else's.
-    co_return co_await answer_outage(s, x, r, snapshot, why, wait.joined ? nullptr : o.answer.get());
+    co_return co_await answer_outage(s, x, r, snapshot, std::move(refused), wait.joined ? nullptr : o.answer.get());
   }
   // A no, a redirect or an odd answer is nobody else's: each who joined asks with its own request.
   if (!o.good()) {
     if (wait.joined || o.answer->too_large) co_return co_await pass_through(s, x, r, {.why = reason::upstream_answer});
-    bool const denied = o.answer->meaning.what == upstream::verdict::denial;
-    if (o.answer->head.status == 404) s.not_found.remember(r.repo.key, {}, s.clock.now());
-    verdict const v{denied ? outcome::denied : outcome::bypass, reason::upstream_answer};
-    co_return co_await relay_whole(s, x, v, r.repo.site, r.upstream_target(), *o.answer);
+    if (o.answer->head.status == 404) s.not_found.remember(r.repo.key, r.principal(), s.clock.now());
+    co_return co_await relay_refusal(s, x, r, *o.answer);
   }
   auto const kind = wait.joined ? outcome::collapsed : o.new_to_us ? outcome::miss : outcome::revalidated;
   std::string const body = shown_body(*o.body, false);
   co_await answer_from_upstream(x, {kind, reason::none}, http::upload_pack_advertisement_type, body);
 }
 
-/// A request with a credential: upstream's to answer, with what everybody may see behind it.
-awaitable<void> relay(services& s, http::exchange& x, const routed& r, const cache::snapshot_ptr& snapshot) {
-  bool const memory_can_answer =
-      s.settings.offline_mode && showable(s, r, snapshot, upstream::outage_scope::repository) != nullptr;
-  auto const failed =
-      co_await try_pass_through(s, x, r, {.why = reason::credential, .memory_can_answer = memory_can_answer});
-  if (!failed || x.started()) co_return;
-  auto const why = outage_of(s, r.repo.site, *failed);
-  co_await answer_outage(s, x, r, snapshot, why, nullptr);
+/// No answer within the patience: with what is known, if it may still be shown.
+awaitable<void> answer_late(services& s, http::exchange& x, const routed& r) {
+  auto const snapshot = co_await s.listing->find(r.repo.key);
+  auto const* kept = showable(s, r, snapshot, {upstream::outage_scope::repository, false});
+  if (kept != nullptr && s.settings.offline_mode) {
+    co_return co_await answer_kept(s, x, *kept, {outcome::stale, reason::patience});
+  }
+  co_await say_outage(s, x, r.repo, {reason::timeout, "no answer in time", s.clock.now()});
 }
 
 }  // namespace
 
 awaitable<void> info_refs(services& s, http::exchange& x, routed r) {
-  if (s.not_found.has(r.repo.key, r.credential, s.clock.now())) {
+  if (s.not_found.has(r.repo.key, r.principal(), s.clock.now())) {
     co_return co_await say(
         x, {outcome::denied, reason::upstream_answer}, 404,
         fmt::format("tankard: {} said a moment ago that there is no {}", r.repo.site.settings.url(), r.repo.key.path));
@@ -97,22 +102,21 @@ awaitable<void> info_refs(services& s, http::exchange& x, routed r) {
   bool const head = x.request().method == http::verb::head;
   if (r.protocol_version != 2 || head) co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
   auto const snapshot = co_await s.listing->find(r.repo.key);
-  auto const admitted = r.repo.site.health.admit(r.repo.key.path, r.credential);
-  if (!admitted.admitted) co_return co_await answer_outage(s, x, r, snapshot, outage_of(admitted), nullptr);
-  if (!r.anonymous()) co_return co_await relay(s, x, r, snapshot);
+  auto admitted = admit(s, r);
+  if (!admitted.admitted) co_return co_await answer_outage(s, x, r, snapshot, std::move(admitted), nullptr);
 
-  auto const* kept = showable(s, r, snapshot, upstream::outage_scope::repository);
-  if (kept != nullptr && plan::is_fresh(*snapshot, kept->since, s.settings.refs.max_age, s.clock)) {
+  auto const* kept = showable(s, r, snapshot, {upstream::outage_scope::repository, false});
+  auto const who = viewer_of(s, r, snapshot.get());
+  if (kept != nullptr && plan::is_fresh(*snapshot, who, kept->since, s.settings.refs.max_age, s.clock)) {
     co_return co_await answer_kept(s, x, *kept, {outcome::hit, reason::fresh});
   }
   if (!s.settings.offline_mode) kept = nullptr;
   std::chrono::nanoseconds const patience =
       kept != nullptr ? s.settings.refs.patience : s.settings.time.ls_refs_total + s.settings.time.connect;
   auto headers = http::towards_upstream(x.request().headers, x.report().id);
-  auto const wait = co_await s.listing->ask_advertisement(r.repo, std::move(headers), patience);
+  auto const wait = co_await s.listing->ask_advertisement(r.repo, r.who, std::move(headers), patience);
   if (wait.outcome) co_return co_await answer_outcome(s, x, r, snapshot, wait);
-  if (kept != nullptr) co_return co_await answer_kept(s, x, *kept, {outcome::stale, reason::patience});
-  co_await say_outage(s, x, r.repo, {reason::timeout, "no answer in time", s.clock.now()});
+  co_await answer_late(s, x, r);
 }
 
 }  // namespace tankard::proxy::handlers

@@ -5,13 +5,14 @@
 
 namespace tankard::proxy::handlers {
 
-kept_pack::kept_pack(services& s, repo_ref repo, std::string generation)
-    : s_(s), repo_(std::move(repo)), generation_(std::move(generation)) {}
+kept_pack::kept_pack(services& s, repo_ref repo, auth::identity_ptr who, std::string generation)
+    : s_(s), repo_(std::move(repo)), who_(std::move(who)), generation_(std::move(generation)) {}
 
-awaitable<std::unique_ptr<kept_pack>> kept_pack::begin(services& s, repo_ref repo, std::string generation) {
+awaitable<std::unique_ptr<kept_pack>> kept_pack::begin(services& s, repo_ref repo, auth::identity_ptr who,
+                                                       std::string generation) {
   if (!s.syncs->claim_first_pack(repo.key)) co_return nullptr;
   std::unique_ptr<kept_pack> kept(
-      new kept_pack(s, std::move(repo), std::move(generation)));  // holds the claim from here
+      new kept_pack(s, std::move(repo), std::move(who), std::move(generation)));  // holds the claim from here
   auto create = [&s]() -> cache::ingest_result<std::unique_ptr<cache::pack_spool>> {
     if (s.stores.free_bytes() < s.settings.min_free_bytes) {
       return std::string("less than cache.min_free_bytes are free");
@@ -62,7 +63,7 @@ void kept_pack::seal(std::vector<protocol::object_id> wants) {
   bool const whole = spool_ && reader_.ended() && reader_.saw_packfile() && !reader_.failed() && spool_->looks_whole();
   if (!whole) return;
   sealed_ = true;  // the claim passes to the adoption
-  s_.syncs->adopt_first_pack(repo_, generation_, std::move(spool_), std::move(wants));
+  s_.syncs->adopt_first_pack(repo_, who_, generation_, std::move(spool_), std::move(wants));
 }
 
 }  // namespace tankard::proxy::handlers

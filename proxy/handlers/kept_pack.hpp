@@ -18,7 +18,8 @@ namespace tankard::proxy::handlers {
 class kept_pack final : public onlooker {
  public:
   /// nullptr where another client keeps the first pack already, or the disk has no room.
-  static awaitable<std::unique_ptr<kept_pack>> begin(services& s, repo_ref repo, std::string generation);
+  static awaitable<std::unique_ptr<kept_pack>> begin(services& s, repo_ref repo, auth::identity_ptr who,
+                                                     std::string generation);
   ~kept_pack() override;
 
   awaitable<void> see(std::string_view bytes) override;
@@ -26,12 +27,13 @@ class kept_pack final : public onlooker {
   void seal(std::vector<protocol::object_id> wants);
 
  private:
-  kept_pack(services& s, repo_ref repo, std::string generation);
+  kept_pack(services& s, repo_ref repo, auth::identity_ptr who, std::string generation);
   /// The pack bytes of one piece; false where the answer is not one to keep.
   bool collect(std::string_view bytes);
 
   services& s_;
   repo_ref repo_;
+  auth::identity_ptr who_;
   std::string generation_;
   std::unique_ptr<cache::pack_spool> spool_;  // null once forgotten or sealed
   protocol::fetch_response_reader reader_;

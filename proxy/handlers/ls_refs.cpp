@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/handlers/shown_refs.hpp"
@@ -31,7 +32,6 @@ plan::ls_refs_policy policy_of(const services& s, const repo_ref& repo, const ca
   return {.max_age = s.settings.refs.max_age,
           .ttl = s.settings.refs.ttl,
           .offline_mode = s.settings.offline_mode,
-          .may_be_public = repo.site.may_be_public(),
           .empty_lists_all = plan::empty_prefix_lists_all(repo.site.settings.kind, snapshot)};
 }
 
@@ -58,6 +58,7 @@ awaitable<void> answer_memory(question& q, verdict v, cache::boot_point since, s
   if (stale) {
     if (age > q.s.settings.refs.ttl) q.s.meters.ls_refs_stale();
     q.s.meters.not_mirrored(shown.not_mirrored);
+    note_shown(q.s, viewer_of(q.s, q.r, q.snapshot.get()));
     q.s.marks.mark(q.r.repo.key, {since, away ? std::optional(away->since) : std::nullopt});
   }
   from_memory const memory{
@@ -68,26 +69,33 @@ awaitable<void> answer_memory(question& q, verdict v, cache::boot_point since, s
 awaitable<void> refuse(question& q, const outage& why, reason because, const upstream::whole_answer* answer) {
   q.s.meters.ls_refs_miss();
   auto const& repo = q.r.repo;
-  if (answer != nullptr && !answer->too_large) {
+  if (answer != nullptr && !answer->too_large && !q.r.who->service) {
     co_return co_await relay_whole(q.s, q.x, {outcome::error, why.reason}, repo.site, q.r.upstream_target(), *answer);
   }
   if (!q.s.settings.offline_mode) co_return co_await say_outage(q.s, q.x, repo, why);
+  bool const shown = because == reason::refs_not_known;
+  bool const told = !shown && co_await say_not_shown(q.s, q.x, q.r, why);
+  if (told) co_return;
   auto sentence =
       fmt::format("tankard: no cached ls-refs available for {}: {}", repo.key.path, describe(q.s, repo.site, why));
-  if (because == reason::refs_not_known) sentence += " (not all refs that were asked for are known here)";
+  if (shown) sentence += " (not all refs that were asked for are known here)";
   co_await say_err(q.x, {outcome::error, because}, http::upload_pack_result_type, sentence);
 }
 
-/// An outage that showed only when upstream was asked: decided anew, as if it had been known.
-awaitable<void> answer_failed(question& q, const upstream::failure& f, const upstream::whole_answer* answer) {
-  upstream::admission const refused{
-      .admitted = false, .reason = f.reason, .cause = f.cause, .since = {}, .scope = upstream::scope_of(f)};
-  auto const p = plan::plan_ls_refs(q.asked, q.r.anonymous(), q.snapshot.get(), refused,
-                                    policy_of(q.s, q.r.repo, q.snapshot.get()), q.s.clock);
+plan::ls_refs_plan decide(const question& q, const upstream::admission& admitted) {
+  return plan::plan_ls_refs(q.asked, viewer_of(q.s, q.r, q.snapshot.get()), q.snapshot.get(), admitted,
+                            policy_of(q.s, q.r.repo, q.snapshot.get()), q.s.clock);
+}
+
+/// An outage that was known, or showed only when upstream was asked.
+awaitable<void> answer_outage(question& q, upstream::admission refused, const upstream::whole_answer* answer) {
+  refused = co_await confirmed(q.s, q.r, q.snapshot, std::move(refused));
+  q.snapshot = co_await q.s.listing->find(q.r.repo.key);  // it may have been revoked while upstream was asked
+  auto const p = decide(q, refused);
   if (p.action == plan::ls_refs_action::answer_stale) {
-    co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, outage_of(q.s, q.r.repo.site, f));
+    co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, outage_of(refused));
   }
-  co_await refuse(q, outage_of(q.s, q.r.repo.site, f), p.reason, answer);
+  co_await refuse(q, outage_of(refused), p.reason, answer);
 }
 
 /// A request that only upstream may answer, with what memory knows behind it.
@@ -95,7 +103,7 @@ awaitable<void> relay(question& q, const plan::ls_refs_plan& p) {
   bool const memory_can_answer = p.known_since && q.s.settings.offline_mode;
   auto const failed = co_await try_pass_through(
       q.s, q.x, q.r, {.why = p.reason, .body = &q.body, .memory_can_answer = memory_can_answer});
-  if (failed && !q.x.started()) co_await answer_failed(q, *failed, nullptr);
+  if (failed && !q.x.started()) co_await answer_outage(q, refused_by(q.s, q.r.repo.site, *failed), nullptr);
 }
 
 /// The lines of a listing that belong to a question which asks for less than tankard did.
@@ -119,12 +127,22 @@ awaitable<void> answer_good(question& q, const protocol::ls_refs_request& wide, 
     body = co_await q.s.pool.run(std::move(narrow));
   }
   auto const keep = [&](const cache::snapshot_ptr& now) -> cache::snapshot_ptr {
-    bool const current = now && now->is_public && now->updated == o.asked_at;
+    bool const current = now && !now->gone && now->updated == o.asked_at;
     return current ? cache::with_raw(now, q.asked.canonical(), body, o.asked_at) : nullptr;
   };
   if (!wait.joined) q.s.listings.update(q.r.repo.key, keep);
   auto const kind = wait.joined ? outcome::collapsed : o.new_to_us ? outcome::miss : outcome::revalidated;
   co_await answer_from_upstream(q.x, {kind, reason::none}, http::upload_pack_result_type, *body);
+}
+
+/// No answer within the patience: with what is known, if it may still be shown.
+awaitable<void> answer_late(question& q) {
+  q.snapshot = co_await q.s.listing->find(q.r.repo.key);
+  auto const p = decide(q, {});
+  if (p.known_since && q.s.settings.offline_mode) {
+    co_return co_await answer_memory(q, {outcome::stale, reason::patience}, *p.known_since);
+  }
+  co_await say_outage(q.s, q.x, q.r.repo, {reason::timeout, "no answer in time", q.s.clock.now()});
 }
 
 awaitable<void> ask(question& q, const plan::ls_refs_plan& p) {
@@ -133,31 +151,28 @@ awaitable<void> ask(question& q, const plan::ls_refs_plan& p) {
                                                           : q.s.settings.time.ls_refs_total + q.s.settings.time.connect;
   auto const wide = widened(q);
   auto headers = http::towards_upstream(q.x.request().headers, q.x.report().id);
-  auto const wait = co_await q.s.listing->ask_refs(q.r.repo, wide, std::move(headers), patience);
-  if (!wait.outcome && can_wait_less) {
-    co_return co_await answer_memory(q, {outcome::stale, reason::patience}, *p.known_since);
-  }
-  if (!wait.outcome)
-    co_return co_await say_outage(q.s, q.x, q.r.repo, {reason::timeout, "no answer in time", q.s.clock.now()});
+  auto const wait = co_await q.s.listing->ask_refs(q.r.repo, q.r.who, wide, std::move(headers), patience);
+  if (!wait.outcome) co_return co_await answer_late(q);
   auto const& o = *wait.outcome;
   // What upstream said when it was unwell is relayed to the one it was said to; its headers are nobody else's.
-  if (o.failed) co_return co_await answer_failed(q, *o.failed, wait.joined ? nullptr : o.answer.get());
+  if (o.failed) {
+    auto refused = refused_by(q.s, q.r.repo.site, *o.failed);
+    co_return co_await answer_outage(q, std::move(refused), wait.joined ? nullptr : o.answer.get());
+  }
   if (o.good()) co_return co_await answer_good(q, wide, wait);
   // A no, a redirect or an odd answer is nobody else's: each who joined asks with its own request.
   if (wait.joined || o.answer->too_large) {
     auto const why = o.answer->too_large ? reason::too_large_listing : reason::upstream_answer;
     co_return co_await pass_through(q.s, q.x, q.r, {.why = why, .body = &q.body});
   }
-  bool const denied = o.answer->meaning.what == upstream::verdict::denial;
-  verdict const v{denied ? outcome::denied : outcome::bypass, reason::upstream_answer};
-  co_await relay_whole(q.s, q.x, v, q.r.repo.site, q.r.upstream_target(), *o.answer);
+  co_await relay_refusal(q.s, q.x, q.r, *o.answer);
 }
 
 }  // namespace
 
 awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v2_request& request) {
   auto asked = protocol::parse_ls_refs_request(request.command);
-  auto const admitted = r.repo.site.health.admit(r.repo.key.path, r.credential);
+  auto admitted = admit(s, r);
   if (!asked) {  // newer than what is known here: upstream's to answer
     if (admitted.admitted)
       co_return co_await pass_through(s, x, r, {.why = reason::unsupported_argument, .body = &request.body.bytes()});
@@ -165,19 +180,17 @@ awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v
                                "tankard: bad ls-refs request: " + asked.error().message());
   }
   question q{s, x, r, request.body.bytes(), std::move(*asked), co_await s.listing->find(r.repo.key)};
-  auto const policy = policy_of(s, r.repo, q.snapshot.get());
-  auto const p = plan::plan_ls_refs(q.asked, r.anonymous(), q.snapshot.get(), admitted, policy, s.clock);
+  auto const p = decide(q, admitted);
   switch (p.action) {
     case plan::ls_refs_action::answer_fresh:
       co_return co_await answer_memory(q, {outcome::hit, p.reason}, *p.known_since);
-    case plan::ls_refs_action::answer_stale:
-      co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, outage_of(admitted));
     case plan::ls_refs_action::ask:
       co_return co_await ask(q, p);
     case plan::ls_refs_action::relay:
       co_return co_await relay(q, p);
+    case plan::ls_refs_action::answer_stale:
     case plan::ls_refs_action::refuse:
-      co_return co_await refuse(q, outage_of(admitted), p.reason, nullptr);
+      co_return co_await answer_outage(q, std::move(admitted), nullptr);
   }
 }
 

@@ -5,11 +5,13 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "cache/io/async_event.hpp"
+#include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/handlers/relay_stream.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
+#include "proxy/refresh/access_notes.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
 namespace tankard::proxy::handlers {
@@ -76,7 +78,7 @@ upstream::request request_of(http::exchange& x, const routed& r, const pass& p) 
   upstream::request out{.method = client.method,
                         .method_name = client.method_name,
                         .target = r.upstream_target(),
-                        .headers = http::towards_upstream(client.headers, x.report().id)};
+                        .headers = outgoing_headers(x, r)};
   if (p.body != nullptr) {
     out.headers.erase("Content-Encoding");  // the body was inflated here
     out.kind = body_kind::whole;
@@ -113,13 +115,31 @@ upstream::classified meaning_of(const passage& g, const upstream::response_head&
 /// for.
 bool asks_as_git_does(const passage& g) {
   return g.r.target.service == http::git_service::info_refs_upload_pack && g.x.request().method == http::verb::get &&
-         g.r.target.query == "service=git-upload-pack" && !g.r.credential.empty();
+         g.r.target.query == "service=git-upload-pack" && !g.r.anonymous();
 }
 
 /// What a client causes never counts against the upstream: an upload that the client broke off is such a cause.
 void note_broken(passage& g, upstream::failure f) {
   if (g.up != nullptr && g.up->client_failed) f.cls = upstream::failure_class::client;
-  refresh::note_failure(g.s, g.r.repo, g.op(), g.r.credential, f, g.s.clock.now() - g.begun);
+  refresh::note_failure(g.s, g.r.repo, g.op(), g.r.principal(), f, g.s.clock.now() - g.begun);
+}
+
+/// Only a request to read says who may read; an odd one (a HEAD) says nothing.
+bool asks_to_read(const passage& g) {
+  auto const service = g.r.target.service;
+  bool const reads = service == http::git_service::info_refs_upload_pack || service == http::git_service::upload_pack;
+  return reads && g.x.request().method != http::verb::head;
+}
+
+awaitable<void> take_denial(passage& g, const upstream::response_head& head) {
+  auto note = [&g, &head] {
+    if (g.r.anonymous()) {
+      refresh::note_challenge(g.s, g.r.repo, *g.r.who, head);
+    } else if (asks_to_read(g)) {
+      refresh::note_denied(g.s, g.r.repo, *g.r.who, head, g.begun);
+    }
+  };
+  co_await g.s.pool.run(std::move(note));
 }
 
 awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::call& call) {
@@ -130,14 +150,25 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
   }
   auto const took = g.s.clock.now() - g.begun;
   auto const meaning = meaning_of(g, *head);
+  bool const denied = meaning.what == upstream::verdict::denial;
+  if (denied) {
+    if (auto ours = refresh::refused_us(g.r.repo, *g.r.who, head->status)) {
+      note_broken(g, *ours);
+      co_return ours;
+    }
+    co_await take_denial(g, *head);
+  }
   bool const ok = meaning.what == upstream::verdict::ok;
   // A good head is a success only when the body came too.
-  if (!ok) refresh::note_answer(g.s, g.r.repo, g.op(), g.r.credential, *head, meaning, took);
+  if (!ok) refresh::note_answer(g.s, g.r.repo, g.op(), g.r.principal(), *head, meaning, took);
   bool const away = meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited;
   if (away && g.p.memory_can_answer) co_return upstream::to_failure(meaning, *head);
-  bool const denied = meaning.what == upstream::verdict::denial;
   if (head->status == 404 && asks_as_git_does(g)) {
-    g.s.not_found.remember(g.r.repo.key, g.r.credential, g.s.clock.now());
+    g.s.not_found.remember(g.r.repo.key, g.r.principal(), g.s.clock.now());
+  }
+  if (denied && hides_denials(g.r)) {
+    co_await say_not_public(g.x, g.r);
+    co_return std::nullopt;
   }
   set_verdict(g.x, {denied ? outcome::denied : outcome::bypass, away ? meaning.reason : g.p.why}, "upstream");
   auto headers = relayed_headers(g.s, g.r.repo.site, g.r.upstream_target(), *head);
@@ -147,7 +178,7 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
     set_verdict(g.x, {outcome::error, end.broken->reason}, "upstream");
     g.x.report().detail = end.broken->cause;
   } else if (ok) {
-    refresh::note_answer(g.s, g.r.repo, g.op(), g.r.credential, *head, meaning, took);
+    refresh::note_answer(g.s, g.r.repo, g.op(), g.r.principal(), *head, meaning, took);
   }
   if (end.end == relay_end::client_gone) g.x.report().reason = reason::client_gone;
   co_return std::nullopt;
@@ -161,7 +192,7 @@ awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::
   bool const streamed = request.kind == body_kind::chunked || request.kind == body_kind::length;
   auto opened = co_await r.repo.site.client.open(std::move(request));
   if (!opened) {
-    refresh::note_failure(s, r.repo, g.op(), g.r.credential, opened.error(), s.clock.now() - g.begun);
+    refresh::note_failure(s, r.repo, g.op(), g.r.principal(), opened.error(), s.clock.now() - g.begun);
     co_return opened.error();
   }
   auto const call = std::move(*opened);
@@ -189,7 +220,7 @@ awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::
 }
 
 awaitable<void> pass_through(services& s, http::exchange& x, const routed& r, pass p) {
-  auto const admitted = r.repo.site.health.admit(r.repo.key.path, r.credential);
+  auto const admitted = admit(s, r);
   if (!admitted.admitted) co_return co_await say_outage(s, x, r.repo, outage_of(admitted));
   auto const failed = co_await try_pass_through(s, x, r, p);
   if (failed && !x.started()) co_await say_outage(s, x, r.repo, outage_of(s, r.repo.site, *failed));

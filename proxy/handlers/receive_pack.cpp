@@ -13,6 +13,13 @@ awaitable<void> receive_pack(services& s, http::exchange& x, routed r) {
     co_return co_await say(x, {outcome::refused, reason::push}, 403,
                            fmt::format("tankard: pushes to {} are turned off here", r.repo.site.settings.url()));
   }
+  if (r.repo.site.settings.mode != config::auth_mode::passthrough) {
+    co_return co_await say(
+        x, {outcome::refused, reason::push}, 403,
+        fmt::format("tankard: a push needs a credential of your own, which {} is not shown here; push "
+                    "to it directly",
+                    r.repo.site.settings.url()));
+  }
   bool const pushes = r.target.service == http::git_service::receive_pack;
   // Only what is known can be old, and a stranger's POST that upstream refuses changes nothing: it must not be a way to
   // keep the cache from ever taking a listing in.

@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/http/responses.hpp"
-#include "proxy/plan/publicness.hpp"
 #include "proxy/refresh/listing_service.hpp"
 
 namespace tankard::proxy::handlers {
@@ -37,23 +37,31 @@ awaitable<void> refuse_body(services& s, http::exchange& x, http::body_error e) 
   }
 }
 
-/// The probe asks only whether the credential is good, which upstream answers; without upstream nothing is to be asked.
+/// The probe asks only whether the credential is good, which upstream answers; without upstream it is answered as the
+/// request would be that comes after it.
 awaitable<void> answer_probe(services& s, http::exchange& x, const routed& r, const std::string& body) {
-  auto const snapshot = co_await s.listing->find(r.repo.key);
-  auto const admitted = r.repo.site.health.admit(r.repo.key.path, r.credential);
-  auto const scope = admitted.admitted ? upstream::outage_scope::repository : admitted.scope;
-  bool const shown =
-      s.settings.offline_mode && plan::counts_as_public(snapshot.get(), r.repo.site.may_be_public(), scope, s.clock);
-  std::optional<upstream::failure> failed;
+  auto snapshot = co_await s.listing->find(r.repo.key);
+  auto admitted = admit(s, r);
   if (admitted.admitted) {
-    failed =
-        co_await try_pass_through(s, x, r, {.why = reason::unknown_command, .body = &body, .memory_can_answer = shown});
+    plan::obstacle const slow{upstream::outage_scope::repository, false};
+    bool const shown = plan::may_see(snapshot.get(), viewer_of(s, r, snapshot.get()), slow, s.clock);
+    auto const failed = co_await try_pass_through(
+        s, x, r,
+        {.why = reason::unknown_command, .body = &body, .memory_can_answer = shown && s.settings.offline_mode});
     if (!failed || x.started()) co_return;
+    admitted = refused_by(s, r.repo.site, *failed);
   }
-  auto const why = failed ? outage_of(s, r.repo.site, *failed) : outage_of(admitted);
-  if (!shown) co_return co_await say_outage(s, x, r.repo, why);
-  co_await answer_from_memory(x, {outcome::stale, why.reason},
-                              {.content_type = http::upload_pack_result_type, .body = {}});
+  admitted = co_await confirmed(s, r, snapshot, std::move(admitted));
+  snapshot = co_await s.listing->find(r.repo.key);
+  auto const why = outage_of(admitted);
+  if (!s.settings.offline_mode) co_return co_await say_outage(s, x, r.repo, why);
+  auto const who = viewer_of(s, r, snapshot.get());
+  if (plan::may_see(snapshot.get(), who, plan::obstacle_of(admitted), s.clock)) {
+    co_return co_await answer_from_memory(x, {outcome::stale, why.reason},
+                                          {.content_type = http::upload_pack_result_type, .body = {}});
+  }
+  bool const told = co_await say_not_shown(s, x, r, why);
+  if (!told) co_await say_outage(s, x, r.repo, why);
 }
 
 awaitable<void> run_command(services& s, http::exchange& x, const routed& r, const v2_request& request) {

@@ -137,6 +137,14 @@ fields towards_upstream(const fields& headers, std::string_view id) {
   return out;
 }
 
+fields towards_upstream_anonymous(const fields& headers, std::string_view id) {
+  fields harmless;
+  for (const auto& f : headers) {
+    if (is_harmless(f.name_string(), headers)) harmless.insert(f.name(), f.name_string(), f.value());
+  }
+  return towards_upstream(harmless, id);
+}
+
 void add_tracing(fields& headers, std::string_view id) {
   if (headers.find("X-Request-Id") == headers.end()) headers.set("X-Request-Id", id);
   if (headers.find("traceparent") == headers.end()) {

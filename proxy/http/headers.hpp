@@ -18,6 +18,8 @@ fields end_to_end(const fields& headers);
 /// What a client's request bears on its way to an upstream: its end-to-end headers, `Accept-Encoding: identity` (what
 /// comes back must be readable here), and tracing headers, made from `id` where the client sent none.
 fields towards_upstream(const fields& headers, std::string_view id);
+/// The same without anything that could identify the sender: what is sent with another credential than the client's.
+fields towards_upstream_anonymous(const fields& headers, std::string_view id);
 /// X-Request-Id, and traceparent (W3C Trace Context, not sampled), where absent. `id`: 16 hex digits.
 void add_tracing(fields& headers, std::string_view id);
 /// 16 random hex digits.

@@ -6,7 +6,8 @@ namespace tankard::proxy::plan {
 namespace {
 
 fetch_plan online(const protocol::fetch_request& asked, const fetch_facts& f) {
-  if (!f.shared) return {fetch_action::stream, reason::not_public};
+  if (f.own_refs) return {fetch_action::stream, reason::credential};
+  if (!f.may_see) return {fetch_action::stream, f.why_not};
   if (!asked.bypass_args.empty()) return {fetch_action::stream, reason::unsupported_argument};
   if (asked.format != protocol::object_format::sha1) return {fetch_action::stream, reason::sha256_store};
   if (!asked.server_options.empty()) return {fetch_action::stream, reason::unsupported_argument};
@@ -20,7 +21,8 @@ fetch_plan online(const protocol::fetch_request& asked, const fetch_facts& f) {
 
 fetch_plan offline(const protocol::fetch_request& asked, const fetch_facts& f) {
   if (!f.offline_mode) return {fetch_action::refuse, f.outage};
-  if (!f.shared) return {fetch_action::refuse, reason::not_public};
+  if (!f.may_see) return {fetch_action::refuse, f.why_not};
+  if (f.own_refs) return {fetch_action::refuse, reason::object_missing};
   bool const understood = asked.format == protocol::object_format::sha1 && asked.server_options.empty() &&
                           store_understands(asked.bypass_args);
   if (!understood) return {fetch_action::refuse, reason::unsupported_argument};

@@ -14,7 +14,9 @@ struct fetch_facts {
   bool upstream_admitted = true;        ///< the upstream may be asked now
   proxy::reason outage = reason::none;  ///< why not, where it may not
   bool offline_mode = true;
-  bool shared = false;  ///< public, confirmed lately (or in an outage): what is kept may be used and added to
+  bool may_see = false;  ///< whoever asks may be shown what is kept, and what is fetched for him may be added to it
+  proxy::reason why_not = proxy::reason::not_public;  ///< where not
+  bool own_refs = false;  ///< refs differ by who asks (auth.scope = "user"): nothing is kept, nothing is shared
   bool has_store = false;
   bool wants_allowed = false;   ///< every want is a tip of the table, a leased former tip, or reachable from a tip
   bool wants_are_tips = false;  ///< every want is a tip of the present table

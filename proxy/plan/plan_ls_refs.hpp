@@ -6,7 +6,7 @@
 
 #include "cache/listing/snapshot.hpp"
 #include "proxy/outcome.hpp"
-#include "proxy/plan/publicness.hpp"
+#include "proxy/plan/access.hpp"
 #include "proxy/upstream/health.hpp"
 
 namespace tankard::proxy::plan {
@@ -15,7 +15,6 @@ struct ls_refs_policy {
   std::chrono::nanoseconds max_age{0};  ///< an answer this young is fresh; 0 = always ask
   std::chrono::nanoseconds ttl{};       ///< beyond it a stale answer is also warned of and counted
   bool offline_mode = true;             ///< outages may be answered from memory
-  bool may_be_public = true;            ///< the operator did not say `public = "never"`
   bool empty_lists_all = false;  ///< a listing without prefix shows all that a prefix would (kind, or git's own server)
 };
 
@@ -24,7 +23,7 @@ enum class ls_refs_action : std::uint8_t {
   answer_stale,  ///< from memory, because of an outage
   ask,           ///< a question of its own or a flight not yet sent; taken into the cache
   relay,         ///< the client's own request goes upstream and nothing is kept
-  refuse,        ///< an outage, and memory cannot answer: ERR, or 502/504 where offline_mode is off
+  refuse,        ///< an outage, and memory cannot answer: ERR, a login or 503; 502/504 where offline_mode is off
 };
 
 struct ls_refs_plan {
@@ -36,13 +35,13 @@ struct ls_refs_plan {
 };
 
 /// `snapshot` may be null. `admitted` says whether the upstream may be asked now.
-ls_refs_plan plan_ls_refs(const protocol::ls_refs_request& asked, bool anonymous, const cache::snapshot* snapshot,
+ls_refs_plan plan_ls_refs(const protocol::ls_refs_request& asked, const viewer& who, const cache::snapshot* snapshot,
                           const upstream::admission& admitted, const ls_refs_policy& policy, const cache::clock& clock);
 
-/// Whether something known since `since` may be shown without asking: young enough, public of late, and no push came
-/// since.
-bool is_fresh(const cache::snapshot& snapshot, cache::boot_point since, std::chrono::nanoseconds max_age,
-              const cache::clock& clock);
+/// Whether something known since `since` may be shown without asking: young enough, not asked about access lately
+/// enough, and no push came since.
+bool is_fresh(const cache::snapshot& snapshot, const viewer& who, cache::boot_point since,
+              std::chrono::nanoseconds max_age, const cache::clock& clock);
 
 /// True where a listing without ref-prefix shows everything: by kind, or because the server says it is git's own.
 bool empty_prefix_lists_all(cache::upstream_kind kind, const cache::snapshot* snapshot);

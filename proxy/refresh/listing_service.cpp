@@ -4,18 +4,21 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "protocol/advertisement.hpp"
+#include "proxy/auth/identity.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
+#include "proxy/plan/access.hpp"
+#include "proxy/refresh/access_notes.hpp"
 #include "proxy/refresh/sync_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
 namespace tankard::proxy::refresh {
 namespace {
 
-/// A question that several clients share bears nothing of any of them but its trace: what one client's odd User-Agent
-/// makes an upstream say would be said to all.
-http::fields shared_headers(const http::fields& tracing, const std::string& agent) {
-  http::fields out;
+/// A question that several clients share bears nothing of any of them but the credential that they share and the trace
+/// of the first: what one client's odd User-Agent makes an upstream say would be said to all.
+http::fields shared_headers(const http::fields& tracing, const auth::identity& who, const std::string& agent) {
+  http::fields out = who.headers;
   out.set("User-Agent", "git/2.39.5 (" + agent + ")");
   out.set("Accept-Encoding", "identity");
   out.set("Git-Protocol", "version=2");
@@ -54,7 +57,7 @@ listing_outcome failed_with(upstream::failure f, cache::boot_point asked_at) {
 }  // namespace
 
 std::string listing_service::question::name() const {
-  std::string out = repo.key.upstream + '\0' + repo.key.path + '\0';
+  std::string out = repo.key.upstream + '\0' + repo.key.path + '\0' + who->principal + '\0';
   return out + (refs ? refs->canonical() : std::string("advertisement"));
 }
 
@@ -65,15 +68,16 @@ awaitable<cache::snapshot_ptr> listing_service::find(const cache::repo_key& key)
   co_return co_await s_.pool.run(std::move(load));
 }
 
-awaitable<listing_wait> listing_service::ask_refs(repo_ref repo, protocol::ls_refs_request asked, http::fields headers,
+awaitable<listing_wait> listing_service::ask_refs(repo_ref repo, auth::identity_ptr who,
+                                                  protocol::ls_refs_request asked, http::fields headers,
                                                   std::chrono::nanoseconds patience) {
-  question q{std::move(repo), std::move(asked), std::move(headers)};
+  question q{std::move(repo), std::move(who), std::move(asked), std::move(headers)};
   co_return co_await wait_for(std::move(q), patience);
 }
 
-awaitable<listing_wait> listing_service::ask_advertisement(repo_ref repo, http::fields headers,
+awaitable<listing_wait> listing_service::ask_advertisement(repo_ref repo, auth::identity_ptr who, http::fields headers,
                                                            std::chrono::nanoseconds patience) {
-  question q{std::move(repo), std::nullopt, std::move(headers)};
+  question q{std::move(repo), std::move(who), std::nullopt, std::move(headers)};
   co_return co_await wait_for(std::move(q), patience);
 }
 
@@ -109,7 +113,7 @@ awaitable<listing_outcome_ptr> listing_service::fly(const question& q, const boa
   flights_.mark_sent(f);
   auto const asked_at = s_.clock.now();
   std::string const body = q.refs ? protocol::write_ls_refs_request(*q.refs, s_.agent) : std::string();
-  auto headers = shared_headers(q.headers, s_.agent);
+  auto headers = shared_headers(q.headers, *q.who, s_.agent);
   auto request =
       q.refs ? refs_request(q.repo, std::move(headers), body) : advertisement_request(q.repo, std::move(headers));
   auto const type = q.refs ? http::upload_pack_result_type : http::upload_pack_advertisement_type;
@@ -119,7 +123,7 @@ awaitable<listing_outcome_ptr> listing_service::fly(const question& q, const boa
   auto const took = s_.clock.now() - asked_at;
   auto const op = q.refs ? operation::ls_refs : operation::info_refs;
   if (!answer) {
-    note_failure(s_, q.repo, op, {}, answer.error(), took);
+    note_failure(s_, q.repo, op, q.who->principal, answer.error(), took);
     co_return std::make_shared<listing_outcome>(failed_with(answer.error(), asked_at));
   }
   auto outcome = std::make_shared<listing_outcome>();
@@ -129,9 +133,9 @@ awaitable<listing_outcome_ptr> listing_service::fly(const question& q, const boa
   co_await s_.pool.run(std::move(take));
   outcome->answer = std::make_shared<const upstream::whole_answer>(std::move(*answer));
   if (outcome->failed) {
-    note_failure(s_, q.repo, op, {}, *outcome->failed, took);
+    note_failure(s_, q.repo, op, q.who->principal, *outcome->failed, took);
   } else {
-    note_answer(s_, q.repo, op, {}, outcome->answer->head, outcome->answer->meaning, took);
+    note_answer(s_, q.repo, op, q.who->principal, outcome->answer->head, outcome->answer->meaning, took);
   }
   co_return outcome;
 }
@@ -145,9 +149,12 @@ void listing_service::take_in(const question& q, listing_outcome& o, upstream::w
       o.failed = upstream::to_failure(answer.meaning, answer.head);
       return;
     case upstream::verdict::denial:
-      revoke(q.repo);
+      o.failed = refused_us(q.repo, *q.who, answer.head.status);
+      if (!o.failed) note_denied(s_, q.repo, *q.who, answer.head, o.asked_at);
       return;
     case upstream::verdict::redirect:
+      note_moved(s_, q.repo, *q.who);
+      return;
     case upstream::verdict::other:
       return;
   }
@@ -157,7 +164,7 @@ void listing_service::take_in(const question& q, listing_outcome& o, upstream::w
   if (wrong == protocol::errc::remote_error) {
     // A host that says no inside a 200 (gitolite does) says no.
     answer.meaning.what = upstream::verdict::denial;
-    revoke(q.repo);
+    note_denied(s_, q.repo, *q.who, answer.head, o.asked_at);
     return;
   }
   o.failed = upstream::failure{.cls = upstream::failure_class::repo_outage,
@@ -173,8 +180,12 @@ error_code listing_service::take_in_refs(const question& q, listing_outcome& o, 
   s_.meters.dropped_ref_names(parsed->dropped_names);
   o.body = std::make_shared<const std::string>(std::move(answer.body));
   o.listing = std::make_shared<const protocol::ls_refs_response>(std::move(*parsed));
-  // Where an operator says that nothing is public, no listing is evidence of it, and nothing may be kept.
-  cache::listing_answer const taken{*q.refs, *o.listing, o.asked_at, q.repo.site.may_be_public()};
+  // Where an operator says that nothing is public, no listing is evidence of it, and an anonymous one may not be kept.
+  cache::listing_answer const taken{.question = *q.refs,
+                                    .listing = *o.listing,
+                                    .asked_at = o.asked_at,
+                                    .anonymous = q.who->anonymous() && q.repo.site.may_be_public(),
+                                    .keep_private = !q.who->anonymous()};
   cache::applied_listing applied;
   auto change = [&](const cache::snapshot_ptr& former) {
     applied = cache::apply_listing(former, q.repo.key, taken, s_.clock);
@@ -182,8 +193,25 @@ error_code listing_service::take_in_refs(const question& q, listing_outcome& o, 
   };
   auto const now_kept = s_.listings.update(q.repo.key, change);
   o.new_to_us = applied.changed;
-  if (applied.kept && applied.changed && now_kept) s_.syncs->listing_changed(q.repo, now_kept);
+  if (!now_kept) return {};
+  if (now_kept->is_public && !q.who->anonymous()) confirm_public(q, o, *now_kept);
+  // What is kept was listed to this credential just now: a listing held back, or of another life, says nothing of it.
+  bool const shown = applied.kept || (now_kept->is_public && plan::shows_the_same(*now_kept, *o.listing));
+  if (shown) note_allowed(s_, *q.who, *now_kept, o.asked_at);
+  if (applied.kept && applied.changed) s_.syncs->listing_changed(q.repo, q.who, now_kept);
   return {};
+}
+
+/// What a credential is shown never goes into what everybody is shown. Where it is news, or where it was long ago that
+/// everybody was shown it, the same is asked for everybody.
+void listing_service::confirm_public(const question& q, const listing_outcome& o, const cache::snapshot& kept) {
+  bool const due = s_.clock.age(kept.public_checked) > plan::access_lifetime_in_part;
+  if (!due && plan::shows_the_same(kept, *o.listing)) return;
+  auto const ask = [](listing_service& self, question mine) -> awaitable<void> {
+    co_await self.wait_for(std::move(mine), self.s_.settings.time.ls_refs_total);
+  };
+  auto asking = ask(*this, question{q.repo, auth::nobody(), q.refs, q.headers});
+  s_.background.spawn(s_.runtime.next().get_executor(), std::move(asking));
 }
 
 error_code listing_service::take_in_advertisement(const question& q, listing_outcome& o,
@@ -191,24 +219,17 @@ error_code listing_service::take_in_advertisement(const question& q, listing_out
   auto const parsed = protocol::parse_advertisement(answer.body);
   if (!parsed) return parsed.error();
   o.body = std::make_shared<const std::string>(std::move(answer.body));
-  bool const kept = std::holds_alternative<protocol::v2_advertisement>(*parsed) && q.repo.site.may_be_public();
-  if (!kept) return {};  // an old upstream's listing is relayed, not kept
+  // An old upstream's listing is relayed, not kept.
+  if (!std::holds_alternative<protocol::v2_advertisement>(*parsed)) return {};
+  bool const anonymous = q.who->anonymous();
+  if (anonymous && !q.repo.site.may_be_public()) return {};
   auto change = [&](const cache::snapshot_ptr& former) -> cache::snapshot_ptr {
     o.new_to_us = !former || !former->advertisement || *former->advertisement->body != *o.body;
+    if (former && !former->gone && former->is_public && !anonymous) return former;
     return cache::with_advertisement(former, q.repo.key, o.body, o.asked_at);
   };
   s_.listings.update(q.repo.key, change);
   return {};
-}
-
-void listing_service::revoke(const repo_ref& repo) {
-  auto change = [&](const cache::snapshot_ptr& former) -> cache::snapshot_ptr {
-    if (!former) return nullptr;
-    // Answers to questions that are under way were asked of the former life: they are old now.
-    return cache::with_invalidation(cache::with_revocation(former), s_.clock.now());
-  };
-  auto const kept = s_.listings.update(repo.key, change);
-  if (kept) s_.syncs->generation_changed(repo.key, kept->generation);
 }
 
 }  // namespace tankard::proxy::refresh

@@ -1,6 +1,6 @@
 #pragma once
-// Asks upstream what a repository lists, once for all who ask the same at the same time, and keeps what may be kept.
-// Only requests without any credential come here: their answers may be shared. Thread-safe.
+// Asks upstream what a repository lists, once for all who ask the same with the same credential at the same time, and
+// keeps what may be kept. An answer is never shared between two credentials. Thread-safe.
 
 #include <chrono>
 #include <memory>
@@ -34,18 +34,14 @@ class listing_service {
  public:
   explicit listing_service(services& s) : s_(s) {}
 
-  /// Asks ls-refs. `asked` is what goes upstream, of `headers` only the trace of the
-  /// first who asks. Takes
-  /// a good answer into the cache, revokes after a denial, tells health, and starts a sync where new tips are listed.
-  /// Waits at most `patience`.
-  awaitable<listing_wait> ask_refs(repo_ref repo, protocol::ls_refs_request asked, http::fields headers,
-                                   std::chrono::nanoseconds patience);
+  /// Asks ls-refs. `asked` is what goes upstream, with the credential of `who`, and of `headers` only the trace of the
+  /// first who asks. Takes a good answer into the cache, learns who may see the repository from it or from a denial
+  /// (access_notes.hpp), tells health, and starts a sync where new tips are listed. Waits at most `patience`.
+  awaitable<listing_wait> ask_refs(repo_ref repo, auth::identity_ptr who, protocol::ls_refs_request asked,
+                                   http::fields headers, std::chrono::nanoseconds patience);
   /// Asks GET info/refs?service=git-upload-pack with Git-Protocol: version=2.
-  awaitable<listing_wait> ask_advertisement(repo_ref repo, http::fields headers, std::chrono::nanoseconds patience);
-
-  /// Upstream said no to a request without any credential: the repository is not public, and what comes later is
-  /// another life.
-  void revoke(const repo_ref& repo);
+  awaitable<listing_wait> ask_advertisement(repo_ref repo, auth::identity_ptr who, http::fields headers,
+                                            std::chrono::nanoseconds patience);
 
   /// The snapshot from memory, or from disk; null where nothing is known.
   awaitable<cache::snapshot_ptr> find(const cache::repo_key& key);
@@ -54,6 +50,7 @@ class listing_service {
   using board = flight_board<listing_outcome>;
   struct question {
     repo_ref repo;
+    auth::identity_ptr who;
     std::optional<protocol::ls_refs_request> refs;  ///< nullopt: the advertisement
     http::fields headers;
 
@@ -67,6 +64,7 @@ class listing_service {
   void take_in(const question& q, listing_outcome& o, upstream::whole_answer& answer);
   error_code take_in_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer);
   error_code take_in_advertisement(const question& q, listing_outcome& o, upstream::whole_answer& answer);
+  void confirm_public(const question& q, const listing_outcome& o, const cache::snapshot& kept);
 
   services& s_;
   board flights_;

@@ -6,7 +6,7 @@
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
 #include "proxy/http/target.hpp"
-#include "proxy/refresh/listing_service.hpp"
+#include "proxy/refresh/access_notes.hpp"
 #include "proxy/upstream/ask.hpp"
 
 namespace tankard::proxy::refresh {
@@ -71,7 +71,7 @@ awaitable<std::optional<upstream::failure>> poller::ask_repository(repo_ref repo
                             .headers = std::move(headers)};
   auto const answer = co_await upstream::ask(repo.site.client, std::move(request), http::upload_pack_advertisement_type,
                                              probe_limits, s_.bodies);
-  if (answer && answer->meaning.what == upstream::verdict::denial) s_.listing->revoke(repo);
+  if (answer && answer->meaning.what == upstream::verdict::denial) end_publicness(s_, repo);
   co_return failure_of(answer);
 }
 

@@ -5,6 +5,7 @@
 #include "protocol/pkt_line.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
+#include "proxy/refresh/access_notes.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
 namespace tankard::proxy::refresh {
@@ -12,8 +13,8 @@ namespace {
 
 constexpr std::size_t read_size = 256u << 10;
 
-http::fields own_fetch_headers(const std::string& agent) {
-  http::fields h;
+http::fields own_fetch_headers(const auth::identity& who, const std::string& agent) {
+  http::fields h = who.headers;
   h.set("User-Agent", agent);
   h.set("Accept", http::upload_pack_result_type);
   h.set("Accept-Encoding", "identity");
@@ -85,46 +86,48 @@ std::vector<protocol::object_id> choose_haves(const cache::store_view& view, con
   return haves;
 }
 
-awaitable<cache::ingest_result<void>> fetch_into(services& s, repo_ref repo, cache::repo_store_ptr store,
-                                                 std::vector<protocol::object_id> wants,
-                                                 std::vector<protocol::object_id> haves) {
+awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::identity& who, cache::repo_store_ptr store,
+                                   std::vector<protocol::object_id> wants, std::vector<protocol::object_id> haves) {
   auto const begun = s.clock.now();
+  auto const failed = [&](const upstream::failure& f) {
+    note_failure(s, repo, operation::fetch, who.principal, f, s.clock.now() - begun);
+    return fetched_into{f.cause, f.cls == upstream::failure_class::locked};
+  };
   protocol::own_fetch const question{wants, std::move(haves), protocol::object_format::sha1};
   std::string const body = protocol::write_fetch_request(question, s.agent);
   upstream::request request{.method = http::verb::post,
                             .method_name = "POST",
                             .target = repo.target("/git-upload-pack"),
-                            .headers = own_fetch_headers(s.agent),
+                            .headers = own_fetch_headers(who, s.agent),
                             .kind = upstream::request::body_kind::whole,
                             .body = body};
   auto opened = co_await repo.site.client.open(std::move(request));
-  if (!opened) {
-    note_failure(s, repo, operation::fetch, {}, opened.error(), s.clock.now() - begun);
-    co_return opened.error().cause;
-  }
+  if (!opened) co_return failed(opened.error());
   auto const call = std::move(*opened);
   auto const head = co_await call->read_head();
-  if (!head) {
-    note_failure(s, repo, operation::fetch, {}, head.error(), s.clock.now() - begun);
-    co_return head.error().cause;
-  }
+  if (!head) co_return failed(head.error());
   auto const meaning = upstream::classify(*head, http::upload_pack_result_type);
   auto const took = s.clock.now() - begun;
+  if (meaning.what == upstream::verdict::denial) {
+    if (auto const ours = refused_us(repo, who, head->status)) co_return failed(*ours);
+    auto deny = [&] { note_denied(s, repo, who, *head, begun); };
+    co_await s.pool.run(std::move(deny));
+  }
   if (meaning.what != upstream::verdict::ok) {
-    note_answer(s, repo, operation::fetch, {}, *head, meaning, took);
-    co_return "HTTP " + std::to_string(head->status);
+    note_answer(s, repo, operation::fetch, who.principal, *head, meaning, took);
+    co_return fetched_into{"HTTP " + std::to_string(head->status), meaning.what == upstream::verdict::denial};
   }
 
   auto sink = co_await s.ingest.begin_sync(std::move(store));
-  if (!sink) co_return sink.error();
+  if (!sink) co_return fetched_into{sink.error()};
   auto got = co_await receive(s, *call, **sink);
   if (got.broken) {
-    note_failure(s, repo, operation::fetch, {}, *got.broken, s.clock.now() - begun);
+    note_failure(s, repo, operation::fetch, who.principal, *got.broken, s.clock.now() - begun);
   } else {
-    note_answer(s, repo, operation::fetch, {}, *head, meaning, took);
+    note_answer(s, repo, operation::fetch, who.principal, *head, meaning, took);
   }
-  if (!got.result) co_return got.result.error();
-  co_return co_await (*sink)->commit(std::move(wants));
+  if (!got.result) co_return fetched_into{got.result.error()};
+  co_return fetched_into{co_await (*sink)->commit(std::move(wants))};
 }
 
 }  // namespace tankard::proxy::refresh

@@ -14,9 +14,12 @@ namespace tankard::proxy::refresh {
 std::vector<protocol::object_id> choose_haves(const cache::store_view& view, const cache::ref_table& table,
                                               std::size_t most);
 
-/// Fetches `wants` into `store`. The error is a sentence for the log.
-awaitable<cache::ingest_result<void>> fetch_into(services& s, repo_ref repo, cache::repo_store_ptr store,
-                                                 std::vector<protocol::object_id> wants,
-                                                 std::vector<protocol::object_id> haves);
+struct fetched_into {
+  cache::ingest_result<void> result;  ///< the error is a sentence for the log
+  bool denied = false;                ///< upstream refused this credential: another one may do
+};
+/// Fetches `wants` into `store`, with the credential of `who`.
+awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::identity& who, cache::repo_store_ptr store,
+                                   std::vector<protocol::object_id> wants, std::vector<protocol::object_id> haves);
 
 }  // namespace tankard::proxy::refresh

@@ -1,5 +1,7 @@
 #include "proxy/refresh/sync_service.hpp"
 
+#include <algorithm>
+
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/sync_exchange.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
@@ -24,6 +26,12 @@ std::vector<protocol::object_id> missing_tips(const cache::ref_table& table, con
   return out;
 }
 
+/// Each principal once: its latest credential is as good as the first.
+void add_asker(std::vector<auth::identity_ptr>& askers, const auth::identity_ptr& who, std::size_t most) {
+  auto const same = [&who](const auth::identity_ptr& known) { return known->principal == who->principal; };
+  if (askers.size() < most && std::none_of(askers.begin(), askers.end(), same)) askers.push_back(who);
+}
+
 }  // namespace
 
 sync_service::sync_service(services& s)
@@ -34,7 +42,8 @@ sync_service_stats sync_service::stats() const {
   return {slots_.size()};
 }
 
-sync_service::job_ptr sync_service::enlist(const repo_ref& repo, const cache::snapshot_ptr& listed,
+sync_service::job_ptr sync_service::enlist(const repo_ref& repo, const auth::identity_ptr& who,
+                                           const cache::snapshot_ptr& listed,
                                            const std::vector<protocol::object_id>& wants) {
   job_ptr mine;
   bool start = false;
@@ -46,6 +55,7 @@ sync_service::job_ptr sync_service::enlist(const repo_ref& repo, const cache::sn
     if (!place) place = std::make_shared<job>();
     place->wants.insert(wants.begin(), wants.end());
     place->listed = listed;
+    add_asker(place->askers, who, max_askers);
     mine = place;
   }
   if (start) {
@@ -65,27 +75,27 @@ sync_service::job_ptr sync_service::next_job(const cache::repo_key& key) {
   return nullptr;
 }
 
-awaitable<sync_result> sync_service::ensure(repo_ref repo, cache::snapshot_ptr listed,
+awaitable<sync_result> sync_service::ensure(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed,
                                             std::vector<protocol::object_id> wants, std::chrono::nanoseconds patience) {
-  auto const mine = enlist(repo, listed, wants);
+  auto const mine = enlist(repo, who, listed, wants);
   bool const done = co_await mine->done.wait(patience);
   if (!done) co_return sync_result::waiting;
   co_return mine->ok ? sync_result::done : sync_result::failed;
 }
 
-void sync_service::listing_changed(repo_ref repo, cache::snapshot_ptr listed) {
-  auto following = follow_listing(std::move(repo), std::move(listed));
+void sync_service::listing_changed(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed) {
+  auto following = follow_listing(std::move(repo), std::move(who), std::move(listed));
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(following));
 }
 
-awaitable<void> sync_service::follow_listing(repo_ref repo, cache::snapshot_ptr listed) {
+awaitable<void> sync_service::follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed) {
   auto find = [this, &repo, &listed] {
     s_.stores.trash_others(repo.key, listed->generation);
     return s_.stores.find(repo.key, listed->generation);
   };
   auto const store = co_await s_.pool.run(std::move(find));
   if (!store) co_return;
-  enlist(repo, listed, missing_tips(*listed->table, store->view(), s_.settings.syncing.mirror_refs));
+  enlist(repo, who, listed, missing_tips(*listed->table, store->view(), s_.settings.syncing.mirror_refs));
 }
 
 void sync_service::generation_changed(cache::repo_key key, std::string generation) {
@@ -124,7 +134,7 @@ awaitable<bool> sync_service::run_one(repo_ref repo, job_ptr j) {
   if (!store) co_return false;
   std::vector<protocol::object_id> wants(j->wants.begin(), j->wants.end());
   auto const missing = co_await enter_present(repo, store, std::move(wants));
-  bool const got = missing.empty() || co_await fetch_missing(repo, store, missing);
+  bool const got = missing.empty() || co_await fetch_missing(repo, j->askers, store, missing);
   bool const published = co_await publish(repo, store);  // also what was entered before a fetch that failed
   co_return got&& published;
 }
@@ -148,14 +158,18 @@ awaitable<std::vector<protocol::object_id>> sync_service::enter_present(const re
   co_return wants;
 }
 
-awaitable<bool> sync_service::fetch_missing(repo_ref repo, cache::repo_store_ptr store,
-                                            std::vector<protocol::object_id> missing) {
+awaitable<bool> sync_service::fetch_missing(repo_ref repo, const std::vector<auth::identity_ptr>& askers,
+                                            cache::repo_store_ptr store, std::vector<protocol::object_id> missing) {
   auto const listed = co_await s_.listing->find(repo.key);
   auto const table = listed ? listed->table : std::make_shared<const cache::ref_table>();
-  auto haves = choose_haves(store->view(), *table, s_.settings.syncing.max_haves);
-  auto const got = co_await fetch_into(s_, repo, store, std::move(missing), std::move(haves));
-  if (!got) note_keep_failed(s_, repo.key, got.error());
-  co_return got.has_value();
+  auto const haves = choose_haves(store->view(), *table, s_.settings.syncing.max_haves);
+  for (auto const& who : askers) {
+    auto const got = co_await fetch_into(s_, repo, *who, store, missing, haves);
+    if (got.result) co_return true;
+    note_keep_failed(s_, repo.key, got.result.error());
+    if (!got.denied) break;
+  }
+  co_return false;
 }
 
 awaitable<bool> sync_service::publish(repo_ref repo, cache::repo_store_ptr store) {
@@ -197,18 +211,18 @@ awaitable<bool> sync_service::first_pack_settles(cache::repo_key key, std::chron
   co_return co_await settled->wait(limit);
 }
 
-void sync_service::adopt_first_pack(repo_ref repo, std::string generation, std::unique_ptr<cache::pack_spool> spool,
-                                    std::vector<protocol::object_id> wants) {
+void sync_service::adopt_first_pack(repo_ref repo, auth::identity_ptr who, std::string generation,
+                                    std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants) {
   {
     std::lock_guard const lock(mu_);
     first_packs_[repo.key] = std::make_shared<cache::async_event>();
   }
-  auto adopting = adopt(std::move(repo), std::move(generation), std::move(spool), std::move(wants));
+  auto adopting = adopt(std::move(repo), std::move(who), std::move(generation), std::move(spool), std::move(wants));
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(adopting));
 }
 
-awaitable<void> sync_service::adopt(repo_ref repo, std::string generation, std::unique_ptr<cache::pack_spool> spool,
-                                    std::vector<protocol::object_id> wants) {
+awaitable<void> sync_service::adopt(repo_ref repo, auth::identity_ptr who, std::string generation,
+                                    std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants) {
   struct release {
     sync_service& owner;
     const cache::repo_key& key;
@@ -216,7 +230,7 @@ awaitable<void> sync_service::adopt(repo_ref repo, std::string generation, std::
   } const on_exit{*this, repo.key};
 
   auto const now = co_await s_.listing->find(repo.key);
-  if (!now || now->generation != generation || !now->is_public) co_return;  // another life began meanwhile
+  if (!now || now->generation != generation || now->gone) co_return;  // another life began meanwhile
   auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);
   if (!permit) co_return;
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
@@ -229,7 +243,7 @@ awaitable<void> sync_service::adopt(repo_ref repo, std::string generation, std::
   }
   co_await publish(repo, *store);
   auto const listed = co_await s_.listing->find(repo.key);
-  if (listed && listed->generation == generation) listing_changed(repo, listed);
+  if (listed && listed->generation == generation) listing_changed(repo, std::move(who), listed);
 }
 
 }  // namespace tankard::proxy::refresh

@@ -3,8 +3,8 @@
 // 4).
 //
 // Per repository one sync runs and one waits; the waiting one gathers the wants of all who came meanwhile. Wants are
-// tips of the present table only. Requests go upstream without any credential: only public repositories have stores.
-// Thread-safe.
+// tips of the present table only. Requests go upstream as one of those who wait, the next one's credential after a 401
+// or 403; credentials are held for the job only. Thread-safe.
 
 #include <chrono>
 #include <memory>
@@ -34,11 +34,12 @@ class sync_service {
   explicit sync_service(services& s);
 
   /// Waits until the store of this snapshot's generation serves `wants` (tips of its table), at most `patience`.
-  awaitable<sync_result> ensure(repo_ref repo, cache::snapshot_ptr listed, std::vector<protocol::object_id> wants,
-                                std::chrono::nanoseconds patience);
-  /// The table of a repository changed: where it has a store, its refs follow and new tips are fetched, in the
-  /// background.
-  void listing_changed(repo_ref repo, cache::snapshot_ptr listed);
+  /// REQUIRES: `who` may see the repository.
+  awaitable<sync_result> ensure(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed,
+                                std::vector<protocol::object_id> wants, std::chrono::nanoseconds patience);
+  /// The table of a repository changed by what was listed to `who`: where it has a store, its refs follow and new tips
+  /// are fetched, in the background.
+  void listing_changed(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
   /// Former lives of this repository are unreachable now: their stores go to the trash, in the background.
   void generation_changed(cache::repo_key key, std::string generation);
 
@@ -49,17 +50,18 @@ class sync_service {
   /// ended: the store may be there now.
   awaitable<bool> first_pack_settles(cache::repo_key key, std::chrono::nanoseconds limit);
   /// Indexes and adopts a sealed first pack in the background, then releases the claim.
-  void adopt_first_pack(repo_ref repo, std::string generation, std::unique_ptr<cache::pack_spool> spool,
-                        std::vector<protocol::object_id> wants);
+  void adopt_first_pack(repo_ref repo, auth::identity_ptr who, std::string generation,
+                        std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants);
 
   sync_service_stats stats() const;
 
  private:
   struct job {
     cache::async_event done;
-    bool ok = false;                      // written before `done` is set
-    std::set<protocol::object_id> wants;  // guarded by mu_ until the job runs
-    cache::snapshot_ptr listed;           // guarded by mu_ until the job runs
+    bool ok = false;                         // written before `done` is set
+    std::set<protocol::object_id> wants;     // guarded by mu_ until the job runs
+    cache::snapshot_ptr listed;              // guarded by mu_ until the job runs
+    std::vector<auth::identity_ptr> askers;  // guarded by mu_ until the job runs; each once, at most max_askers
   };
   using job_ptr = std::shared_ptr<job>;
   struct slot {
@@ -67,17 +69,20 @@ class sync_service {
     job_ptr waiting;
   };
 
-  job_ptr enlist(const repo_ref& repo, const cache::snapshot_ptr& listed,
+  static constexpr std::size_t max_askers = 8;
+
+  job_ptr enlist(const repo_ref& repo, const auth::identity_ptr& who, const cache::snapshot_ptr& listed,
                  const std::vector<protocol::object_id>& wants);
   job_ptr next_job(const cache::repo_key& key);
   awaitable<void> run(repo_ref repo, job_ptr first);
   awaitable<bool> run_one(repo_ref repo, job_ptr j);
   awaitable<std::vector<protocol::object_id>> enter_present(const repo_ref& repo, cache::repo_store_ptr store,
                                                             std::vector<protocol::object_id> wants);
-  awaitable<bool> fetch_missing(repo_ref repo, cache::repo_store_ptr store, std::vector<protocol::object_id> missing);
-  awaitable<void> adopt(repo_ref repo, std::string generation, std::unique_ptr<cache::pack_spool> spool,
-                        std::vector<protocol::object_id> wants);
-  awaitable<void> follow_listing(repo_ref repo, cache::snapshot_ptr listed);
+  awaitable<bool> fetch_missing(repo_ref repo, const std::vector<auth::identity_ptr>& askers,
+                                cache::repo_store_ptr store, std::vector<protocol::object_id> missing);
+  awaitable<void> adopt(repo_ref repo, auth::identity_ptr who, std::string generation,
+                        std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants);
+  awaitable<void> follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
   awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);
 
   services& s_;

@@ -32,6 +32,8 @@ ask_result result_of(upstream::failure_class c) noexcept {
       return ask_result::client;
     case upstream::failure_class::rate_limited:
       return ask_result::rate_limited;
+    case upstream::failure_class::locked:
+      return ask_result::denied;
     case upstream::failure_class::host_outage:
     case upstream::failure_class::repo_outage:
       break;

@@ -7,6 +7,7 @@ namespace tankard::proxy::upstream {
 outage_scope scope_of(const failure& f) noexcept {
   switch (f.cls) {
     case failure_class::host_outage:
+    case failure_class::locked:
       return outage_scope::host;
     case failure_class::repo_outage:
       return outage_scope::repository;

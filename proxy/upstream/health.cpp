@@ -49,6 +49,7 @@ struct health::impl {
   mutable std::mutex mu;  // guards everything below
   bool enabled;
   bool locked = false;
+  bool confirmed = false;  // the host's outage, by a probe
   circuit_breaker host;
   failure_window window;
   bounded_marks<repository> repositories;  // those with failures only
@@ -91,7 +92,14 @@ struct health::impl {
   health_report report_at(state s, cache::boot_point at) const {
     auto const open = [](auto const& r) { return r.second.breaker.state() != breaker_state::closed; };
     auto const n = std::ranges::count_if(repositories, open);
-    return {s, cause_of(s), at, host.state(), static_cast<std::size_t>(n), last_success, last_repository};
+    return {s,
+            cause_of(s),
+            at,
+            host.state(),
+            static_cast<std::size_t>(n),
+            confirmed || !enabled,
+            last_success,
+            last_repository};
   }
 
   /// Runs `change` under the lock and tells the listeners, outside it, what became of it.
@@ -123,6 +131,7 @@ struct health::impl {
   void answered(const std::string& repo, cache::boot_point now) {  // REQUIRES mu
     if (host.state() != breaker_state::closed) window.clear();
     host.on_success(now);
+    confirmed = false;
     repositories.erase(repo);
     window.record(now, repo, false);
   }
@@ -179,14 +188,24 @@ struct health::impl {
         return repository_failed(repo, f);
       case failure_class::rate_limited:
         return was_limited(repo, credential, f);
+      case failure_class::locked:
+        return refused_us(f.cause);
     }
+  }
+
+  void refused_us(const std::string& cause) {  // REQUIRES mu
+    locked = true;
+    locked_cause = cause;
   }
 
   void probed(const std::string& repo, const failure& f) {  // REQUIRES mu
     auto const now = clock.now();
     if (f.cls == failure_class::client) return;                            // handed out again in a while
     if (f.cls == failure_class::rate_limited) return answered(repo, now);  // whose limit it is, nobody knows here
-    if (repo.empty() || f.cls == failure_class::host_outage) host_failed(f);
+    if (repo.empty() || f.cls == failure_class::host_outage) {
+      host_failed(f);
+      confirmed = true;
+    }
     if (repo.empty()) return;
     if (auto* const r = repositories.find(repo)) r->breaker.on_failure(now, jitter());
   }
@@ -198,13 +217,15 @@ health::health(health_options options, const cache::clock& clock, bool enabled)
 admission health::admit(const std::string& repo, const std::string& credential) const {
   auto const& me = *impl_;
   std::lock_guard const lock(me.mu);
-  if (!me.enabled) return {false, reason::disabled, "disabled", me.since, outage_scope::host};
-  if (!me.host.admits()) return {false, reason::breaker_open, me.host_cause, me.host.since(), outage_scope::host};
+  if (!me.enabled) return {false, reason::disabled, "disabled", me.since, outage_scope::host, true};
+  if (!me.host.admits()) {
+    return {false, reason::breaker_open, me.host_cause, me.host.since(), outage_scope::host, me.confirmed};
+  }
   if (auto const* const r = me.repositories.find(repo); r && !r->breaker.admits()) {
-    return {false, reason::breaker_open, r->cause, r->breaker.since(), outage_scope::repository};
+    return {false, reason::breaker_open, r->cause, r->breaker.since(), outage_scope::repository, false};
   }
   if (auto const* const l = me.limits.find(credential); l && me.clock.now() < l->until) {
-    return {false, reason::rate_limited, l->cause, l->since, outage_scope::credential};
+    return {false, reason::rate_limited, l->cause, l->since, outage_scope::credential, false};
   }
   return {};
 }
@@ -215,13 +236,6 @@ void health::on_success(const std::string& repo, const std::string& credential) 
 
 void health::on_failure(const std::string& repo, const std::string& credential, const failure& f) {
   impl_->update([&] { impl_->failed(repo, credential, f); });
-}
-
-void health::on_locked(std::string cause) {
-  impl_->update([&] {
-    impl_->locked = true;
-    impl_->locked_cause = std::move(cause);
-  });
 }
 
 void health::set_enabled(bool on) {

@@ -29,6 +29,7 @@ struct admission {
   std::string cause;                           ///< the last failure in words
   cache::boot_point since{};
   outage_scope scope = outage_scope::none;  ///< host (also while disabled) | repository | credential
+  bool confirmed = false;  ///< of a host outage: the poller's own probe failed too, or the operator said so
 };
 
 struct health_report {
@@ -37,6 +38,7 @@ struct health_report {
   cache::boot_point since{};
   breaker_state host = breaker_state::closed;
   std::size_t open_repositories = 0;
+  bool host_outage_confirmed = false;  ///< as admission::confirmed
   std::optional<cache::boot_point> last_success;
   /// Of the most recent success: there is something to probe where the host's own front page is no sign of health.
   std::optional<std::string> last_repository;
@@ -56,12 +58,9 @@ class health {
   admission admit(const std::string& repo, const std::string& credential) const;
   /// Any answer of a healthy upstream, denials (401, 403, 404, 410) and redirects included.
   void on_success(const std::string& repo, const std::string& credential);
-  /// Class `client` counts for nothing. `rate_limited` closes the breakers (it answered) and stands for that
-  /// credential.
+  /// Class `client` counts for nothing. `locked` stands until the next on_success(). `rate_limited` closes the breakers
+  /// (it answered) and stands for that credential.
   void on_failure(const std::string& repo, const std::string& credential, const failure& f);
-
-  /// Our own service credential was refused. Stands until the next on_success().
-  void on_locked(std::string cause);
 
   void set_enabled(bool on);
   bool enabled() const;

@@ -12,7 +12,8 @@ using namespace tankard::test;
 auto text(std::string s) { return std::make_shared<const std::string>(std::move(s)); }
 
 snapshot full_snapshot(fake_clock& c) {
-  snapshot s = empty_snapshot({"up", "org/repo"});
+  snapshot s = empty_snapshot({"up", "org/repo", "viewer"});
+  s.doubted = true;
   s.is_public = true;
   s.public_checked = c.now() - 1min;
   s.updated = c.now() - 2min;
@@ -53,6 +54,7 @@ TEST(SnapshotCodec, ReadsWhatItWrote) {
   EXPECT_EQ(read->key, s.key);
   EXPECT_EQ(read->generation, s.generation);
   EXPECT_TRUE(read->is_public);
+  EXPECT_TRUE(read->doubted);
   EXPECT_FALSE(read->gone);
   EXPECT_EQ(read->updated, s.updated);
   EXPECT_EQ(read->table->refs(), s.table->refs());
@@ -110,7 +112,7 @@ TEST(SnapshotCodec, ACountBeyondTheBytesAllocatesNothing) {
   fake_clock c;
   auto bytes = encode_snapshot(empty_snapshot({"", ""}), c);
   std::size_t const header = 8 + 4 + 8;
-  std::size_t const refs = header + 4 + 4 + 4 + 16 + 1 + 4 * 8;
+  std::size_t const refs = header + 4 + 4 + 4 + 4 + 16 + 1 + 4 * 8;
   ASSERT_EQ(bytes.substr(refs, 4), std::string(4, '\0'));
   bytes.replace(refs, 4, "\xff\xff\x3f\x00", 4);
   EXPECT_FALSE(decode_snapshot(resealed(bytes), c));
@@ -119,7 +121,7 @@ TEST(SnapshotCodec, ACountBeyondTheBytesAllocatesNothing) {
 TEST(SnapshotCodec, RefusesAnotherVersion) {
   fake_clock c;
   auto bytes = encode_snapshot(full_snapshot(c), c);
-  bytes[8] = 2;
+  bytes[8] = 1;
   EXPECT_FALSE(decode_snapshot(resealed(bytes), c));
 }
 

@@ -74,6 +74,27 @@ TEST(Cli, VersionAndSettings) {
   EXPECT_THAT(run({"settings"}).out, HasSubstr("| `ls_refs.ttl` |"));
 }
 
+TEST(Cli, TokenPrintsItAndTheLineOfItsDigest) {
+  auto const r = run({"token", "ci-runners"});
+  EXPECT_EQ(r.exit_code, 0);
+  EXPECT_FALSE(r.serve);
+  EXPECT_THAT(r.out, testing::MatchesRegex("[0-9a-f]{64}\nci-runners:sha256:[0-9a-f]{64}\n"));
+  EXPECT_THAT(r.err, HasSubstr("tokens_file"));
+  EXPECT_EQ(r.err.find(r.out.substr(0, 64)), std::string::npos);
+  EXPECT_NE(run({"token", "ci-runners"}).out, r.out);
+}
+
+TEST(Cli, TokenNeedsAName) {
+  for (auto const& args : std::vector<std::vector<std::string>>{
+           {"token"}, {"token", "a b"}, {"token", "a:b"}, {"token", ""}, {"token", std::string(101, 'a')}}) {
+    auto const r = run(args);
+    EXPECT_EQ(r.exit_code, 2);
+    EXPECT_EQ(r.out, "");
+    EXPECT_THAT(r.err, HasSubstr("tankard: a token needs a name"));
+  }
+  EXPECT_EQ(run({"token", "a", "b"}).exit_code, 2);
+}
+
 TEST(Cli, HelpIsKind) {
   auto const r = run({"serve", "--help"});
   EXPECT_EQ(r.exit_code, 0);

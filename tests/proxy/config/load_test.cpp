@@ -83,8 +83,8 @@ TEST(Load, MistakesNameLineAndNearestKey) {
   EXPECT_EQ(problem_of("ls_refs = 1"), "unknown key `ls_refs` at tankard.toml:1");
   EXPECT_EQ(problem_of("[upstream.x]\nurl = \"https://h\"\npsuh = true"),
             "unknown key `upstream.x.psuh` at tankard.toml:3, did you mean `upstream.x.push`?");
-  EXPECT_EQ(problem_of("[upstream.x]\nurl = \"https://h\"\n[upstream.x.auth]\nmode = \"service\""),
-            "unknown key `upstream.x.auth.mode` at tankard.toml:4");
+  EXPECT_EQ(problem_of("[upstream.x]\nurl = \"https://h\"\n[upstream.x.auth]\nmood = \"service\""),
+            "unknown key `upstream.x.auth.mood` at tankard.toml:4, did you mean `upstream.x.auth.mode`?");
 }
 
 TEST(Load, EveryMistakeIsFoundInOneGo) {

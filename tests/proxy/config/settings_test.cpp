@@ -34,6 +34,8 @@ TEST(Settings, EveryKeyAndVariableIsThereOnceAndSaysWhatItIs) {
     EXPECT_TRUE(s.doc.ends_with('.')) << s.key;
   }
   for (auto const& s : upstream_settings()) EXPECT_TRUE(s.doc.ends_with('.')) << s.key;
+  for (auto const& s : credential_settings()) EXPECT_TRUE(s.doc.ends_with('.')) << s.key;
+  for (auto const& s : client_settings()) EXPECT_TRUE(s.doc.ends_with('.')) << s.key;
 }
 
 TEST(Settings, NumbersHaveRanges) {
@@ -54,7 +56,10 @@ TEST(Settings, MarkdownHasARowForEachKey) {
   EXPECT_NE(text.find("| `ls_refs.ttl` | duration | `5m` | 0s to 365d |"), std::string::npos) << text;
   EXPECT_NE(text.find("| `upstream.<name>.url` | text | none, must be set |"), std::string::npos);
   auto const rows = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) - 2;
-  EXPECT_EQ(rows, global_settings().size() + upstream_settings().size());
+  EXPECT_NE(text.find("| `upstream.<name>.credential.<id>.lifetime` | duration | `10m` |"), std::string::npos);
+  EXPECT_NE(text.find("| `upstream.<name>.client.<id>.networks` | list |"), std::string::npos);
+  EXPECT_EQ(rows, global_settings().size() + upstream_settings().size() + credential_settings().size() +
+                      client_settings().size());
 }
 
 TEST(Settings, EffectiveTomlLoadsToTheSame) {

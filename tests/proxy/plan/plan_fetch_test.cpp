@@ -23,7 +23,7 @@ fetch_facts warm() {
   return {.upstream_admitted = true,
           .outage = reason::none,
           .offline_mode = true,
-          .shared = true,
+          .may_see = true,
           .has_store = true,
           .wants_allowed = true,
           .wants_are_tips = true,
@@ -85,7 +85,7 @@ TEST(PlanFetch, LeavesToUpstream_WhatItAloneMayAnswer) {
   EXPECT_EQ(plan_fetch(clone_of_one(), unlisted).action, fetch_action::stream) << "in the store, but no one's ref";
 
   auto private_repo = warm();
-  private_repo.shared = false;
+  private_repo.may_see = false;
   EXPECT_EQ(plan_fetch(clone_of_one(), private_repo).action, fetch_action::stream);
   EXPECT_EQ(plan_fetch(clone_of_one(), private_repo).reason, reason::not_public);
 
@@ -103,6 +103,15 @@ TEST(PlanFetch, LeavesToUpstream_WhatItAloneMayAnswer) {
   EXPECT_EQ(plan_fetch(sha256, cold()).reason, reason::sha256_store);
 }
 
+TEST(PlanFetch, SharesNothing_WhereRefsDifferByWhoAsks) {
+  auto own = warm();
+  own.own_refs = true;
+  EXPECT_EQ(plan_fetch(clone_of_one(), own).action, fetch_action::stream);
+  EXPECT_EQ(plan_fetch(clone_of_one(), away(own)).action, fetch_action::refuse);
+  own.has_store = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), own).action, fetch_action::stream) << "and nothing is kept";
+}
+
 TEST(PlanFetch, RefusesInAnOutage_WhateverItCannotServe) {
   auto missing = away(warm());
   missing.wants_servable = false;
@@ -113,7 +122,7 @@ TEST(PlanFetch, RefusesInAnOutage_WhateverItCannotServe) {
   EXPECT_EQ(plan_fetch(clone_of_one(), unlisted).action, fetch_action::refuse);
 
   auto private_repo = away(warm());
-  private_repo.shared = false;
+  private_repo.may_see = false;
   EXPECT_EQ(plan_fetch(clone_of_one(), private_repo).action, fetch_action::refuse);
 
   auto off = away(warm());

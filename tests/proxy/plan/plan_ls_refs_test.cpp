@@ -33,6 +33,8 @@ cache::snapshot listed(const test::fake_clock& clock, std::chrono::nanoseconds a
   return s;
 }
 
+const viewer anybody{};
+const viewer stranger{.anonymous = false, .may_be_public = true, .allowed = {}, .grace = 12h};
 const upstream::admission there{};
 upstream::admission away_within(upstream::outage_scope scope) {
   upstream::admission a;
@@ -44,12 +46,12 @@ upstream::admission away_within(upstream::outage_scope scope) {
 }
 const upstream::admission away = away_within(upstream::outage_scope::host);
 const ls_refs_policy policy{
-    .max_age = 0s, .ttl = 5min, .offline_mode = true, .may_be_public = true, .empty_lists_all = false};
+    .max_age = 0s, .ttl = 5min, .offline_mode = true, .empty_lists_all = false};
 
 TEST(PlanLsRefs, AsksAlways_WhenMaxAgeIsZero) {
   test::fake_clock clock;
   auto const s = listed(clock, 0s);
-  auto const p = plan_ls_refs(asks({"refs/heads/"}), true, &s, there, policy, clock);
+  auto const p = plan_ls_refs(asks({"refs/heads/"}), anybody, &s, there, policy, clock);
   EXPECT_EQ(p.action, ls_refs_action::ask);
   EXPECT_TRUE(p.known_since) << "patience may end with what is known";
 }
@@ -60,9 +62,9 @@ TEST(PlanLsRefs, AnswersFromMemory_OnlyWhileYoungerThanMaxAge) {
   fresh.max_age = 10s;
   auto const young = listed(clock, 9s);
   auto const old = listed(clock, 11s);
-  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), true, &young, there, fresh, clock).action,
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), anybody, &young, there, fresh, clock).action,
             ls_refs_action::answer_fresh);
-  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), true, &old, there, fresh, clock).action, ls_refs_action::ask);
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), anybody, &old, there, fresh, clock).action, ls_refs_action::ask);
 }
 
 TEST(PlanLsRefs, NeverCallsFresh_WhatAPushMadeOld) {
@@ -71,15 +73,24 @@ TEST(PlanLsRefs, NeverCallsFresh_WhatAPushMadeOld) {
   fresh.max_age = 10s;
   auto s = listed(clock, 5s);
   s.invalidated = clock.now() - 1s;
-  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), true, &s, there, fresh, clock).action, ls_refs_action::ask);
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), anybody, &s, there, fresh, clock).action, ls_refs_action::ask);
 }
 
-TEST(PlanLsRefs, RelaysWhatBearsACredential_WhileUpstreamIsThere) {
+TEST(PlanLsRefs, AsksForACredentialToo_AndShowsWhatIsKnownOnlyWhereItWasAllowed) {
   test::fake_clock clock;
-  auto const s = listed(clock, 0s);
-  auto const p = plan_ls_refs(asks({"refs/heads/"}), false, &s, there, policy, clock);
-  EXPECT_EQ(p.action, ls_refs_action::relay);
-  EXPECT_EQ(p.reason, reason::credential);
+  auto s = listed(clock, 30s);
+  s.is_public = false;
+  auto fresh = policy;
+  fresh.max_age = 45s;
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), stranger, &s, there, fresh, clock).action, ls_refs_action::ask);
+  EXPECT_FALSE(plan_ls_refs(asks({"refs/heads/"}), stranger, &s, there, fresh, clock).known_since);
+  auto known = stranger;
+  known.allowed = clock.now() - 59s;
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), known, &s, there, fresh, clock).action, ls_refs_action::answer_fresh);
+  known.allowed = clock.now() - 61s;
+  auto const p = plan_ls_refs(asks({"refs/heads/"}), known, &s, there, fresh, clock);
+  EXPECT_EQ(p.action, ls_refs_action::ask);
+  EXPECT_TRUE(p.known_since) << "patience may end with what is known";
 }
 
 TEST(PlanLsRefs, RelaysServerOptions) {
@@ -87,17 +98,17 @@ TEST(PlanLsRefs, RelaysServerOptions) {
   auto const s = listed(clock, 0s);
   auto q = asks({"refs/heads/"});
   q.server_options = {"x=1"};
-  EXPECT_EQ(plan_ls_refs(q, true, &s, there, policy, clock).action, ls_refs_action::relay);
+  EXPECT_EQ(plan_ls_refs(q, anybody, &s, there, policy, clock).action, ls_refs_action::relay);
 }
 
 TEST(PlanLsRefs, AnswersAnOutageFromMemory_AndSaysHowOld) {
   test::fake_clock clock;
   auto const within = listed(clock, 4min);
   auto const beyond = listed(clock, 6min);
-  auto const young = plan_ls_refs(asks({"refs/heads/"}), true, &within, away, policy, clock);
+  auto const young = plan_ls_refs(asks({"refs/heads/"}), anybody, &within, away, policy, clock);
   EXPECT_EQ(young.action, ls_refs_action::answer_stale);
   EXPECT_EQ(young.reason, reason::fresh_fallback);
-  auto const old = plan_ls_refs(asks({"refs/heads/"}), true, &beyond, away, policy, clock);
+  auto const old = plan_ls_refs(asks({"refs/heads/"}), anybody, &beyond, away, policy, clock);
   EXPECT_EQ(old.action, ls_refs_action::answer_stale);
   EXPECT_EQ(old.reason, reason::stale_fallback);
 }
@@ -122,7 +133,7 @@ TEST(PlanLsRefs, RefusesInAnOutage_WhatIsNotWhollyKnownOrNotPublic) {
   for (auto const& c : cases) {
     auto s = listed(clock, 1s);
     s.is_public = c.is_public;
-    auto const p = plan_ls_refs(asks(c.prefixes), true, c.known ? &s : nullptr, away, policy, clock);
+    auto const p = plan_ls_refs(asks(c.prefixes), anybody, c.known ? &s : nullptr, away, policy, clock);
     EXPECT_EQ(p.action, ls_refs_action::refuse) << c.what;
     EXPECT_EQ(p.reason, c.why) << c.what;
     EXPECT_FALSE(p.known_since) << c.what;
@@ -134,7 +145,7 @@ TEST(PlanLsRefs, RefusesEveryOutage_WhereOfflineModeIsOff) {
   auto off = policy;
   off.offline_mode = false;
   auto const s = listed(clock, 1s);
-  auto const p = plan_ls_refs(asks({"refs/heads/"}), true, &s, away, off, clock);
+  auto const p = plan_ls_refs(asks({"refs/heads/"}), anybody, &s, away, off, clock);
   EXPECT_EQ(p.action, ls_refs_action::refuse);
   EXPECT_EQ(p.reason, reason::breaker_open);
 }
@@ -142,7 +153,7 @@ TEST(PlanLsRefs, RefusesEveryOutage_WhereOfflineModeIsOff) {
 TEST(PlanLsRefs, ServesPublicRefsToAnybody_InAnOutage) {
   test::fake_clock clock;
   auto const s = listed(clock, 1s);
-  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), false, &s, away, policy, clock).action, ls_refs_action::answer_stale);
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), stranger, &s, away, policy, clock).action, ls_refs_action::answer_stale);
 }
 
 TEST(PlanLsRefs, ForgetsThatARepositoryWasPublic_WhereItsHostCouldHaveSaidOtherwise) {
@@ -151,7 +162,7 @@ TEST(PlanLsRefs, ForgetsThatARepositoryWasPublic_WhereItsHostCouldHaveSaidOtherw
   auto const older = listed(clock, 16min);
   using scope = upstream::outage_scope;
   auto const action = [&](const cache::snapshot& s, scope reach) {
-    return plan_ls_refs(asks({"refs/heads/"}), true, &s, away_within(reach), policy, clock).action;
+    return plan_ls_refs(asks({"refs/heads/"}), anybody, &s, away_within(reach), policy, clock).action;
   };
   EXPECT_EQ(action(older, scope::host), ls_refs_action::answer_stale);
   for (auto const reach : {scope::repository, scope::credential}) {
@@ -164,15 +175,15 @@ TEST(PlanLsRefs, ForgetsThatARepositoryWasPublic_WhereItsHostCouldHaveSaidOtherw
 TEST(PlanLsRefs, HasNothingToShowWhilePatient_WhereThatIsLongAgoPublic) {
   test::fake_clock clock;
   auto const old = listed(clock, 16min);
-  EXPECT_FALSE(plan_ls_refs(asks({"refs/heads/"}), true, &old, there, policy, clock).known_since);
+  EXPECT_FALSE(plan_ls_refs(asks({"refs/heads/"}), anybody, &old, there, policy, clock).known_since);
 }
 
 TEST(PlanLsRefs, ShowsNothing_WhereTheOperatorSaysThatNothingIsPublic) {
   test::fake_clock clock;
-  auto never = policy;
+  auto never = anybody;
   never.may_be_public = false;
   auto const s = listed(clock, 1s);
-  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), true, &s, away, never, clock).action, ls_refs_action::refuse);
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), never, &s, away, policy, clock).action, ls_refs_action::refuse);
 }
 
 TEST(EmptyPrefix, ListsAll_ForGitsOwnServerOnly) {

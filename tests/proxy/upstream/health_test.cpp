@@ -217,9 +217,26 @@ TEST_F(HealthTest, DisabledWinsOverAll) {
   EXPECT_EQ(h.report().state, state::available);
 }
 
+TEST_F(HealthTest, AHostOutageIsConfirmedByThePollerOrTheOperatorOnly) {
+  h.on_failure("a", "", refused());
+  h.on_failure("b", "", refused());
+  EXPECT_FALSE(h.admit("a", "").confirmed) << "requests failed: a client may have had a hand in that";
+  EXPECT_FALSE(h.report().host_outage_confirmed);
+  clock.advance(1min);
+  ASSERT_EQ(h.due_probes(), probes{""});
+  h.on_probe("", refused());
+  EXPECT_TRUE(h.admit("a", "").confirmed);
+  EXPECT_TRUE(h.report().host_outage_confirmed);
+  h.on_probe("", std::nullopt);
+  h.on_failure("a", "", refused());
+  EXPECT_FALSE(h.admit("a", "").confirmed) << "another outage";
+  h.set_enabled(false);
+  EXPECT_TRUE(h.admit("a", "").confirmed);
+}
+
 TEST_F(HealthTest, LockedStandsUntilTheNextSuccess) {
   h.on_success("a", "");
-  h.on_locked("our credential was refused: HTTP 401");
+  h.on_failure("a", "", {failure_class::locked, reason::locked, "our credential was refused: HTTP 401", {}, true});
   EXPECT_EQ(h.report().state, state::locked);
   EXPECT_TRUE(h.admit("a", "").admitted);
   h.on_success("a", "");

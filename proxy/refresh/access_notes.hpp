@@ -1,0 +1,39 @@
+#pragma once
+// What an answer of upstream's says of who may see a repository (DESIGN 7): one place for all who talk to upstreams.
+//
+//   a listing to a credential          note_allowed: its decision is extended, nobody else's
+//   401, 403, 404, 410 to a credential note_denied: its decision becomes a tombstone, on disk before the client hears
+//   of it;
+//                                      404 and 410 to one who was allowed also put the repository in doubt
+//   the same to nobody's request       note_denied: public no more; the challenge is remembered for outages
+//   a redirect                         note_moved: in doubt, and public only when a listing confirms it
+//   401, 403 to tankard's credential   refused_us: a fault of ours, never a denial
+// Pushes, LFS and dumb requests say nothing about who may read. Thread-safe.
+
+#include <optional>
+
+#include "proxy/services.hpp"
+
+namespace tankard::proxy::refresh {
+
+/// `kept` is what the listing went into.
+void note_allowed(services& s, const auth::identity& who, const cache::snapshot& kept, cache::boot_point asked_at);
+/// Blocking.
+void note_denied(services& s, const repo_ref& repo, const auth::identity& who, const upstream::response_head& head,
+                 cache::boot_point asked_at);
+/// Blocking.
+void note_moved(services& s, const repo_ref& repo, const auth::identity& who);
+/// Upstream said no to a request without any credential: the repository is not public, and what comes later is
+/// another life.
+void end_publicness(services& s, const repo_ref& repo);
+/// A challenge to a request without a credential is what a client is asked with in an outage. Blocking where it is new.
+void note_challenge(services& s, const repo_ref& repo, const auth::identity& who, const upstream::response_head& head);
+
+/// The failure that a 401 or 403 to tankard's own credential amounts to, and the credential's owner told.
+std::optional<upstream::failure> refused_us(const repo_ref& repo, const auth::identity& who, unsigned status);
+
+/// When upstream last allowed `who` this life of the repository.
+std::optional<cache::boot_point> allowed_at(const services& s, const auth::identity& who,
+                                            const cache::snapshot& snapshot);
+
+}  // namespace tankard::proxy::refresh

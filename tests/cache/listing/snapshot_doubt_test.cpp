@@ -1,0 +1,89 @@
+// A name that may stand for another repository from now on (with_doubt), and publicness that waits to be confirmed.
+
+#include <gtest/gtest.h>
+
+#include "cache/listing/snapshot.hpp"
+#include "tests/cache/listing/listing_support.hpp"
+
+namespace tankard::cache {
+namespace {
+
+using namespace tankard::test;
+using records = std::vector<ref_record>;
+
+const repo_key key{"up", "org/repo"};
+
+struct SnapshotInDoubt : testing::Test {
+  fake_clock c;
+
+  applied_listing shown(const snapshot_ptr& s, ls_refs_request q, records refs) {
+    c.advance(1s);
+    listing_answer const a{.question = std::move(q),
+                           .listing = {.refs = std::move(refs)},
+                           .asked_at = c.now(),
+                           .anonymous = false,
+                           .keep_private = true};
+    return apply_listing(s, key, a, c);
+  }
+  snapshot_ptr listed(records refs) { return shown(nullptr, ask_clone(), std::move(refs)).next; }
+};
+
+records main_at(unsigned value) { return {ref("refs/heads/main", value)}; }
+
+TEST_F(SnapshotInDoubt, AnotherRepositoryUnderTheNameIsAnotherLife) {
+  auto const s = with_doubt(listed(main_at(1)));
+  auto const other = shown(s, ask_clone(), main_at(2)).next;
+  EXPECT_NE(other->generation, s->generation);
+  EXPECT_FALSE(other->doubted);
+  EXPECT_FALSE(is_leased_tip(*other, oid(1), c));
+}
+
+TEST_F(SnapshotInDoubt, ACommonTipShowsTheSameRepositoryAndEndsTheLeases) {
+  auto s = listed({ref("refs/heads/main", 1), ref("refs/heads/old", 2), ref("refs/heads/also", 3)});
+  s = shown(s, ask_clone(), {ref("refs/heads/main", 1), ref("refs/heads/also", 3)}).next;
+  ASSERT_TRUE(is_leased_tip(*s, oid(2), c));
+  auto const same = shown(with_doubt(s), ask_clone(), {ref("refs/heads/main", 1), ref("refs/heads/also", 3)}).next;
+  EXPECT_EQ(same->generation, s->generation);
+  EXPECT_FALSE(same->doubted);
+  EXPECT_FALSE(is_leased_tip(*same, oid(2), c));
+}
+
+TEST_F(SnapshotInDoubt, WhatThatListingDoesNotSayIsForgotten) {
+  auto const s = with_doubt(listed({ref("refs/heads/main", 1), ref("refs/tags/secret", 2)}));
+  auto const same = shown(s, ask({"refs/heads/"}), main_at(1)).next;
+  EXPECT_EQ(same->generation, s->generation);
+  EXPECT_FALSE(same->table->is_tip(oid(2)));
+  EXPECT_FALSE(same->table->knows(ask({"refs/tags/"}), true));
+}
+
+TEST_F(SnapshotInDoubt, AListingThatListsNothingTellsNothing) {
+  auto const s = with_doubt(listed(main_at(1)));
+  auto const r = shown(s, ask({"refs/none/"}), {});
+  EXPECT_EQ(r.next->generation, s->generation);
+  EXPECT_TRUE(r.next->doubted);
+}
+
+TEST_F(SnapshotInDoubt, IsIdempotentAndNullForNull) {
+  auto const s = with_doubt(listed(main_at(1)));
+  EXPECT_EQ(with_doubt(s), s);
+  EXPECT_EQ(with_doubt(nullptr), nullptr);
+  EXPECT_EQ(with_publicness_unconfirmed(nullptr), nullptr);
+}
+
+TEST_F(SnapshotInDoubt, PublicnessWaitsForTheNextListingInTheSameLife) {
+  listing_answer const a{
+      .question = ask_clone(), .listing = {.refs = main_at(1)}, .asked_at = c.now(), .anonymous = true};
+  auto const s = apply_listing(nullptr, key, a, c).next;
+  auto const unsure = with_publicness_unconfirmed(s);
+  EXPECT_TRUE(unsure->is_public);
+  EXPECT_EQ(unsure->public_checked, unknown_time);
+  c.advance(1s);
+  auto again = a;
+  again.asked_at = c.now();
+  auto const sure = apply_listing(unsure, key, again, c).next;
+  EXPECT_EQ(sure->generation, s->generation);
+  EXPECT_EQ(sure->public_checked, c.now());
+}
+
+}  // namespace
+}  // namespace tankard::cache
