@@ -206,6 +206,8 @@ class World:
             self.client = self.tankard if situation == "online" else Direct(self.faults.port)
         else:
             self.faults.vanish()
+            if self.situation in [None, *UPSTREAM_THERE]:
+                self.tankard.clock.passes(minutes=1)    # the host's 404 is remembered for a moment
             if situation != "outage":
                 self._restart(situation)
             if situation == "long outage":
