@@ -64,10 +64,11 @@ def test_public_never_holds_for_what_was_remembered_before(run_tankard, faults, 
     assert b"version 2" not in tankard.advertisement(project.path).body
 
 
-def test_what_a_credential_was_shown_is_not_kept(tankard, faults, project):
+def test_what_a_credential_was_shown_is_kept_for_it_alone(tankard, faults, project):
     assert pkt.listing(tankard.ls_refs(project.path, "refs/heads/", headers=SOMEBODY).body)
     tankard.switch(False)
-    assert refused(tankard.ls_refs(project.path, "refs/heads/", headers=SOMEBODY))
+    assert not refused(tankard.ls_refs(project.path, "refs/heads/", headers=SOMEBODY))
+    assert refused(tankard.ls_refs(project.path, "refs/heads/", headers=[("Authorization", "Basic eDp6")]))
     assert refused(tankard.ls_refs(project.path, "refs/heads/"))
 
 

@@ -91,6 +91,15 @@ struct metrics::impl {
   prometheus::Counter& not_mirrored =
       counter(registry, "tankard_not_mirrored_refs_total",
               "Refs shown in an outage with an older value, or left out, because the store lacked the newest.");
+  counter_grid command_runs{registry,
+                            "tankard_credential_command_runs_total",
+                            "Runs of commands that print a credential of tankard's, by how they ended.",
+                            {{"upstream", words.upstreams}, {"result", {"ok", "failed", "timed_out", "garbage"}}}};
+  histogram_grid command_durations{registry,
+                                   "tankard_credential_command_duration_seconds",
+                                   "Of the runs of commands that print a credential of tankard's.",
+                                   {{"upstream", words.upstreams}},
+                                   duration_buckets};
   scraped owned_by_others{registry, words};
 };
 
@@ -126,6 +135,11 @@ void metrics::upstream_done(std::size_t upstream, std::size_t operation, std::si
 
 void metrics::collapsed(std::size_t operation) noexcept { impl_->collapsed.add({operation}); }
 void metrics::sync_done(std::size_t upstream, bool ok) noexcept { impl_->refresh_runs.add({upstream, ok ? 0u : 1u}); }
+void metrics::credential_command_done(std::size_t upstream, command_result result,
+                                      std::chrono::nanoseconds took) noexcept {
+  impl_->command_runs.add({upstream, static_cast<std::size_t>(result)});
+  impl_->command_durations.observe({upstream}, seconds(took));
+}
 void metrics::dropped_ref_names(std::uint64_t n) noexcept { impl_->dropped_names.Increment(static_cast<double>(n)); }
 void metrics::not_mirrored(std::uint64_t n) noexcept { impl_->not_mirrored.Increment(static_cast<double>(n)); }
 

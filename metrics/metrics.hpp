@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ struct label_words {
   std::vector<std::string>
       results;  ///< of an upstream request: ok, denied, redirect, other, outage, rate_limited, client
 };
+
+/// How a run of a command that prints a credential ended.
+enum class command_result : std::uint8_t { ok, failed, timed_out, garbage };
 
 /// One finished request; indices into label_words (upstream: npos where none was reached).
 struct request_sample {
@@ -51,6 +55,9 @@ struct gauges {
   std::uint64_t store_bytes = 0, disk_free_bytes = 0;
   std::size_t children = 0, children_waiting = 0, syncs_running = 0, blocking_jobs = 0;
   std::size_t body_memory_bytes = 0;
+  std::uint64_t handshake_failures = 0, bad_proxy_headers = 0;  ///< totals so far
+  std::uint64_t tls_reloaded = 0, tls_reload_failed = 0;        ///< totals so far
+  std::optional<double> tls_expiry;                             ///< seconds since 1970; none without TLS
   struct upstream {
     bool available = false;
     std::size_t state = 0;                             ///< index into states
@@ -85,6 +92,8 @@ class metrics {
                      std::chrono::nanoseconds took) noexcept;
   void collapsed(std::size_t operation) noexcept;
   void sync_done(std::size_t upstream, bool ok) noexcept;  ///< refresh_runs_total{upstream,result}
+  void credential_command_done(std::size_t upstream, command_result result,
+                               std::chrono::nanoseconds took) noexcept;  ///< credential_command_runs_total, duration
   void dropped_ref_names(std::uint64_t n) noexcept;
   void not_mirrored(
       std::uint64_t n) noexcept;  ///< refs shown offline with an older value, or one that cannot be served

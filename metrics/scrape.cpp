@@ -45,6 +45,11 @@ constexpr row<gauges> total_rows[] = {
     {"tankard_quarantined_total", "Damaged cache entries put aside.", field<&gauges::quarantined>},
     {"tankard_ls_refs_cache_evictions_total", "Remembered refs dropped for lack of memory.",
      field<&gauges::ls_refs_evicted>},
+    {"tankard_tls_handshake_failures_total", "Clients that began a TLS handshake and did not get through it.",
+     field<&gauges::handshake_failures>},
+    {"tankard_bad_proxy_headers_total",
+     "Connections closed for want of a valid PROXY header, or for not being a trusted proxy's.",
+     field<&gauges::bad_proxy_headers>},
 };
 
 constexpr row<upstream> upstream_gauge_rows[] = {
@@ -73,7 +78,18 @@ void raise_to(prometheus::Counter& c, double total) {
 
 }  // namespace
 
-scraped::scraped(prometheus::Registry& registry, const label_words& words) : upstreams_(words.upstreams.size()) {
+scraped::scraped(prometheus::Registry& registry, const label_words& words)
+    : upstreams_(words.upstreams.size()),
+      tls_expiry_(prometheus::BuildGauge()
+                      .Name("tankard_tls_certificate_expiry_timestamp_seconds")
+                      .Help("When the certificate of the TLS listener ends, in seconds since 1970.")
+                      .Register(registry)) {
+  auto& reloads = prometheus::BuildCounter()
+                      .Name("tankard_tls_reloads_total")
+                      .Help("Times that the certificate files had changed, or SIGHUP came, by what came of it.")
+                      .Register(registry);
+  tls_reloaded_ = &reloads.Add({{"result", "ok"}});
+  tls_reload_failed_ = &reloads.Add({{"result", "failed"}});
   auto const gauge = [&](const char* name, const char* help) -> auto& {
     return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
   };
@@ -95,7 +111,14 @@ scraped::scraped(prometheus::Registry& registry, const label_words& words) : ups
   }
 }
 
+void scraped::set_tls(const gauges& now) {
+  raise_to(*tls_reloaded_, static_cast<double>(now.tls_reloaded));
+  raise_to(*tls_reload_failed_, static_cast<double>(now.tls_reload_failed));
+  if (now.tls_expiry) tls_expiry_.Add({}).Set(*now.tls_expiry);
+}
+
 void scraped::set(const gauges& now) {
+  set_tls(now);
   for (std::size_t i = 0; i < values_.size(); ++i) values_[i]->Set(gauge_rows[i].of(now));
   for (std::size_t i = 0; i < totals_.size(); ++i) raise_to(*totals_[i], total_rows[i].of(now));
   for (std::size_t u = 0; u < std::min(upstreams_.size(), now.upstreams.size()); ++u) {

@@ -175,6 +175,11 @@ awaitable<boost::system::result<std::size_t>> subprocess::read_stdout(asio::muta
   co_return n;
 }
 
+void subprocess::cancel_read() noexcept {
+  error_code ignored;
+  impl_->out.cancel(ignored);
+}
+
 awaitable<exit_status> subprocess::wait(std::chrono::steady_clock::duration limit) {
   auto const self = impl_;
   auto const ex = self->ended.get_executor();

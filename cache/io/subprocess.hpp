@@ -57,6 +57,8 @@ class subprocess {
   void close_stdin() noexcept;
   /// 0 bytes = end of output.
   awaitable<boost::system::result<std::size_t>> read_stdout(asio::mutable_buffer into);
+  /// Ends a read_stdout() under way with operation_aborted: a descendant that left the group may hold stdout open.
+  void cancel_read() noexcept;
   /// After stdout's end. Kills the group where `limit` passes first.
   awaitable<exit_status> wait(std::chrono::steady_clock::duration limit);
   void kill() noexcept;  ///< SIGTERM to the group now, SIGKILL two seconds later if it still runs

@@ -7,6 +7,7 @@
 
 #include "proxy/admin/guard.hpp"
 #include "proxy/admin/render.hpp"
+#include "proxy/net/address_ranges.hpp"
 
 namespace tankard::proxy::admin {
 namespace {
@@ -128,6 +129,9 @@ std::string_view header(const http::fields& h, std::string_view name) {
   return {value.data(), value.size()};
 }
 
+/// Came by a Unix socket. No browser does, so no name can have been rebound.
+bool is_local(const http::request_head& request) { return request.peer == net::address_ranges::unix_peer; }
+
 }  // namespace
 
 /// A path that ends in '/' (but "/" itself) stands for all below it; the rest is the handler's argument.
@@ -157,7 +161,8 @@ admin_service::admin_service(options o, sources s) : options_(std::move(o)), sou
 awaitable<void> admin_service::handle(http::exchange& x) const {
   auto const& request = x.request();
   auto const& headers = request.headers;
-  if (headers.count("Host") > 1 || !may_be_asked_as(header(headers, "Host"), options_.listen, options_.hosts)) {
+  bool const may = is_local(request) || may_be_asked_as(header(headers, "Host"), options_.listen, options_.hosts);
+  if (headers.count("Host") > 1 || !may) {
     co_await refuse(x, 403, "this name is not one of the admin listener's; add it to `admin.hosts` if it should be");
     co_return;
   }
@@ -210,7 +215,9 @@ awaitable<void> admin_service::upstream(http::exchange& x, std::string name) con
 }
 
 awaitable<void> admin_service::change_upstream(http::exchange& x, std::string name) const {
-  auto const who = check_bearer(header(x.request().headers, "Authorization"), options_.token);
+  auto const& request = x.request();
+  auto const who =
+      is_local(request) ? bearer::right : check_bearer(header(request.headers, "Authorization"), options_.token);
   if (who == bearer::missing) {
     co_await refuse(x, 401, "changes need `Authorization: Bearer` and the admin token", "WWW-Authenticate", "Bearer");
     co_return;

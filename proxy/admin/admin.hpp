@@ -3,6 +3,7 @@
 //   GET /            status page            GET /metrics                    Prometheus text format
 //   GET /healthz     JSON, always 200       GET /api/v1/upstreams[/<name>]  JSON
 //   GET /readyz      200 or 503             PUT /api/v1/upstreams/<name>    {"enabled": bool}, needs the token
+// On a Unix socket the file's mode says who may connect: no token is needed there, and no Host is wrong.
 // HEAD works like GET. Errors are JSON: {"error": "..."}.
 // Knows nothing of the application but what `sources` gives. Thread-safe where they are.
 

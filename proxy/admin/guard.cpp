@@ -56,9 +56,9 @@ bearer check_bearer(std::string_view authorization, std::string_view token) noex
   return CRYPTO_memcmp(given.data(), token.data(), token.size()) == 0 ? bearer::right : bearer::wrong;
 }
 
-std::optional<std::string> exposure_notice(const config::endpoint& listen) {
-  if (is_loopback(listen.host)) return std::nullopt;
-  return "the admin listener at " + listen.host +
+std::optional<std::string> exposure_notice(std::string_view address) {
+  if (is_loopback(address) || address.starts_with("unix:")) return std::nullopt;
+  return "the admin listener at " + std::string{address} +
          " can be reached from other machines: status and metrics are open to them, changes need the token";
 }
 

@@ -24,7 +24,8 @@ enum class bearer : std::uint8_t { missing, wrong, right };
 /// Compares in constant time. An empty token is never right.
 bearer check_bearer(std::string_view authorization, std::string_view token) noexcept;
 
-/// What to log where the listener can be reached from other machines; nothing on loopback.
-std::optional<std::string> exposure_notice(const config::endpoint& listen);
+/// What to log where the listener can be reached from other machines; nothing on loopback or a Unix socket
+/// ("unix:...").
+std::optional<std::string> exposure_notice(std::string_view address);
 
 }  // namespace tankard::proxy::admin

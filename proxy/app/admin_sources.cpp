@@ -54,8 +54,17 @@ admin::view look(parts& p) {
   return v;
 }
 
+metrics::gauges gauges_of(parts& p) {
+  auto g = read_gauges(p.shared, p.public_server.stats());
+  if (!p.certificates) return g;
+  g.tls_reloaded = p.certificates->reloaded();
+  g.tls_reload_failed = p.certificates->failed();
+  g.tls_expiry = std::chrono::duration<double>(p.certificates->expires().time_since_epoch()).count();
+  return g;
+}
+
 awaitable<std::string> scrape(parts& p) {
-  auto job = [&p] { return p.meters.expose(read_gauges(p.shared, p.public_server.stats())); };
+  auto job = [&p] { return p.meters.expose(gauges_of(p)); };
   co_return co_await p.pool.run(std::move(job));
 }
 

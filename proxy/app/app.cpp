@@ -4,13 +4,12 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/signal_set.hpp>
+
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_future.hpp>
 #include <csignal>
 
 #include "cache/io/async_event.hpp"
-#include "proxy/admin/guard.hpp"
 #include "proxy/app/parts.hpp"
 
 namespace tankard::proxy::app {
@@ -34,7 +33,12 @@ awaitable<bool> drained_within(http::server& server, std::chrono::seconds cap) {
   co_return co_await done->wait(cap + cut_grace);
 }
 
-std::string whole_endpoint(const config::endpoint& e) { return e.host + ":" + std::to_string(e.port); }
+/// The name that the admin listener is asked for by: what was configured or, of a socket of systemd, what it is bound
+/// to.
+config::endpoint asked_as(const config::endpoint& at, const net::listening_socket& bound) {
+  if (at.type != config::endpoint::kind::systemd) return at;
+  return {.host = bound.address, .port = bound.port};
+}
 
 /// Connections, stores and children need descriptors: as many as the system lets us have, not as many as a shell gives.
 void raise_descriptor_limit() {
@@ -53,6 +57,8 @@ app::~app() = default;
 
 int app::run() {
   std::signal(SIGPIPE, SIG_IGN);  // a client or child that went away is an error value of the write
+  std::signal(SIGHUP, SIG_IGN);   // until there is something to reload
+  listeners_.emplace(settings_, logs_);
   raise_descriptor_limit();
   auto locked = cache::dir_lock::acquire(settings_.cache_directory);
   if (!locked) {
@@ -100,36 +106,74 @@ bool app::load() {
   return true;
 }
 
-bool app::listen(http::server& server, const config::endpoint& at, std::string_view which) {
-  auto const bound = server.listen(at.host, at.port);
-  if (!bound) {
-    fail("cannot listen", whole_endpoint(at) + ": " + bound.error().message());
+bool app::load_certificates() {
+  auto const loaded = parts_->open_certificates();
+  if (!loaded) {
+    fail("cannot use the certificate", loaded.error());
     return false;
   }
-  auto const address = bound->address().to_string();
-  logs_.log_event(log::level::info, "listening",
-                  {{"listener", which}, {"address", address}, {"port", std::uint64_t{bound->port()}}});
+  if (parts_->certificates) {
+    auto const subject = parts_->certificates->subject();
+    auto const expires = iso_time(parts_->certificates->expires());
+    logs_.log_event(log::level::info, "tls-certificate", {{"subject", subject}, {"expires", expires}});
+  }
+  return true;
+}
+
+bool app::listen_admin() {
+  auto const& at = settings_.admin_listener.listen;
+  auto sockets = listeners_->open(at);
+  if (!sockets) {
+    fail("cannot listen", sockets.error());
+    return false;
+  }
+  auto const token = parts_->open_admin(asked_as(at, sockets->front()));
+  if (!token) {
+    fail("cannot use the admin token file", token.error());
+    return false;
+  }
+  listeners_->warn_of_open_admin(*sockets);
+  listeners_->begin(parts_->admin_server, std::move(*sockets), "admin");
+  return true;
+}
+
+bool app::listen_public() {
+  auto plain = listeners_->open(settings_.listen);
+  auto secure = listeners_->open(settings_.secure.listen);
+  if (!plain || !secure) {
+    fail("cannot listen", plain ? secure.error() : plain.error());
+    return false;
+  }
+  listeners_->warn_of_unclaimed();
+  listeners_->warn_of_open_credentials(*plain);
+  auto const certificates = [this] { return parts_->certificates->context(); };
+  listeners_->begin(parts_->public_server, std::move(*plain), "public");
+  listeners_->begin(parts_->public_server, std::move(*secure), "public-tls", certificates);
   return true;
 }
 
 /// Liveness does not wait for the cache: the admin listener opens first, the public one once the index is loaded.
 bool app::serve() {
-  auto const token = parts_->open_admin();
-  if (!token) {
-    fail("cannot use the admin token file", token.error());
-    return false;
-  }
-  if (auto const notice = admin::exposure_notice(settings_.admin_listener.listen)) {
-    logs_.log_event(log::level::warning, "admin-exposed", {{"cause", *notice}});
-  }
-  if (!listen(parts_->admin_server, settings_.admin_listener.listen, "admin")) return false;
-  if (!load() || !listen(parts_->public_server, settings_.listen, "public")) return false;
+  if (!load_certificates() || !listen_admin() || !load() || !listen_public()) return false;
   parts_->ready = true;
   auto& context = parts_->runtime.context(0);
-  parts_->background.spawn(context.get_executor(), parts_->poller.run());
+  auto const home = context.get_executor();
+  hangups_ = std::make_unique<asio::signal_set>(context, SIGHUP);
+  parts_->background.spawn(home, heed_hangups());
+  if (parts_->watch) parts_->background.spawn(home, parts_->watch->run());
+  parts_->background.spawn(home, parts_->poller.run());
   auto done = asio::co_spawn(context, until_signal(), asio::use_future);
   done.get();
   return true;
+}
+
+awaitable<void> app::heed_hangups() {
+  while (true) {
+    auto const [ec, number] = co_await hangups_->async_wait(use_nothrow);
+    if (ec) co_return;
+    logs_.log_event(log::level::info, "reloading", {{"signal", std::uint64_t(number)}});
+    for (auto const& reload : parts_->on_reload) reload();
+  }
 }
 
 awaitable<void> app::until_signal() {
@@ -146,6 +190,8 @@ awaitable<void> app::drain() {
   bool const ended = co_await drained_within(parts_->public_server, settings_.time.drain);
   if (!ended) logs_.log_event(log::level::warning, "sessions-cut");
   co_await drained_within(parts_->admin_server, std::chrono::seconds(1));
+  hangups_->cancel();
+  if (parts_->watch) parts_->watch->stop();
   parts_->poller.stop();
   bool const quiet = co_await parts_->background.wait_empty(background_cap);
   if (!quiet) {

@@ -28,6 +28,25 @@ http::server_limits admin_limits() {
   return l;
 }
 
+/// REQUIRES: the networks were checked with the configuration; `logs` outlives the server.
+http::edge_options edge_of(const config::edge& e, const log::logger& logs) {
+  auto const trusted = net::address_ranges::parse(e.trusted_proxies);
+  http::edge_options edge;
+  if (trusted) edge.trusted = *trusted;
+  edge.proxy_protocol = e.proxy_protocol;
+  edge.refused = [&logs](std::string_view peer, std::string_view cause) {
+    logs.log_event(log::level::debug, "connection-refused", {{"peer", peer}, {"cause", cause}});
+  };
+  return edge;
+}
+
+net::tls_files tls_files_of(const config::tls& t) {
+  auto const clients = t.client_certificates == "required"   ? net::client_certificates::required
+                       : t.client_certificates == "optional" ? net::client_certificates::optional
+                                                             : net::client_certificates::off;
+  return {.certificate = t.certificate, .key = t.key, .client_ca = t.client_ca, .clients = clients};
+}
+
 upstream::client_options client_options_of(const config::config& c, const config::upstream& u) {
   return {.scheme = u.scheme,
           .host = u.host,
@@ -127,7 +146,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       runtime(loop_count(c)),
       public_server(
           runtime, public_limits(c.limit), [this](http::exchange& x) { return handlers::dispatch(shared, x); },
-          [this](const http::exchange& x, const http::request_report& r) { report(x, r); }),
+          [this](const http::exchange& x, const http::request_report& r) { report(x, r); }, edge_of(c.front, to)),
       admin_server(
           runtime, admin_limits(), [this](http::exchange& x) { return admin->handle(x); },
           [](const http::exchange&, const http::request_report&) {}) {
@@ -158,16 +177,27 @@ boost::system::result<void, std::string> parts::open_gates() {
     auto made = auth::make_gate(site->settings, site->index, with);
     if (!made) return made.error();
     site->gate = std::move(*made);
+    on_reload.emplace_back([gate = site->gate.get()] { gate->reload(); });
   }
   return {};
 }
 
-boost::system::result<void, std::string> parts::open_admin() {
+boost::system::result<void, std::string> parts::open_admin(config::endpoint at) {
   auto const& a = settings.admin_listener;
   auto obtained = admin::obtain_token(a.token_file, settings.token_path());
   if (!obtained.problem.empty()) return obtained.problem;
-  admin.emplace(admin::options{.token = std::move(obtained.token), .listen = a.listen, .hosts = a.hosts},
+  admin.emplace(admin::options{.token = std::move(obtained.token), .listen = std::move(at), .hosts = a.hosts},
                 admin_sources_of(*this));
+  return {};
+}
+
+boost::system::result<void, std::string> parts::open_certificates() {
+  if (settings.secure.listen.type == config::endpoint::kind::none) return {};
+  auto opened = net::tls_certificates::open(tls_files_of(settings.secure));
+  if (!opened) return opened.error();
+  certificates = std::move(*opened);
+  watch.emplace(runtime.context(0), *certificates, pool, logs, settings.secure.reload_interval);
+  on_reload.emplace_back([this] { watch->look_now(); });
   return {};
 }
 

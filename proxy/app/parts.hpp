@@ -3,12 +3,17 @@
 // destroyed in the reverse one. The io_contexts go before what their coroutines use.
 
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cache/store/git_repository.hpp"
 #include "proxy/admin/admin.hpp"
+#include "proxy/app/certificate_watch.hpp"
 #include "proxy/http/server.hpp"
+#include "proxy/net/tls_certificates.hpp"
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/poller.hpp"
 #include "proxy/refresh/sync_service.hpp"
@@ -23,8 +28,10 @@ struct parts {
 
   /// Makes the gate of every upstream: reads the files that its rules name. The error is a sentence.
   boost::system::result<void, std::string> open_gates();
-  /// Reads or makes the admin token and makes the admin service. The error is a sentence.
-  boost::system::result<void, std::string> open_admin();
+  /// Reads or makes the admin token and makes the admin service, which listens at `at`. The error is a sentence.
+  boost::system::result<void, std::string> open_admin(config::endpoint at);
+  /// Loads the certificates of the TLS listener, where there is one. The error is a sentence.
+  boost::system::result<void, std::string> open_certificates();
 
   const config::config& settings;
   const std::string& version;
@@ -49,7 +56,11 @@ struct parts {
   refresh::poller poller;
   std::atomic<bool> ready{false};
   std::optional<admin::admin_service> admin;
+  std::unique_ptr<net::tls_certificates> certificates;  ///< null without a TLS listener
+  /// Called on SIGHUP, on the first event loop: must not block or throw. Filled before the process serves.
+  std::vector<std::function<void()>> on_reload;
   net::io_runtime runtime;
+  std::optional<certificate_watch> watch;  ///< of `certificates`
   http::server public_server;
   http::server admin_server;
 

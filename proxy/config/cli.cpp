@@ -35,9 +35,9 @@ void add_option(CLI::App& command, const char* name, std::vector<std::string>& t
 void add_flags(CLI::App& command, flags& f) {
   add_option(command, "--config", f.config_file, "FILE",
              "Configuration file in TOML; TANKARD_CONFIG names one as well");
-  add_option(command, "--listen", f.listen, "ADDR:PORT", "Where git clients connect [127.0.0.1:8080]");
-  add_option(command, "--admin-listen", f.admin_listen, "ADDR:PORT",
-             "Status page, health, metrics, API [127.0.0.1:8081]");
+  add_option(command, "--listen", f.listen, "ADDR",
+             "Where git clients connect: ADDR:PORT, unix:/PATH, systemd[:NAME] or none [127.0.0.1:8080]");
+  add_option(command, "--admin-listen", f.admin_listen, "ADDR", "Status page, health, metrics, API [127.0.0.1:8081]");
   add_option(command, "--cache-dir", f.cache_dir, "DIR", "Where everything remembered is kept [~/.cache/tankard]");
   add_option(command, "--upstream", f.upstreams, "URL",
              "Git host, mounted at /host[:port]/; may be given again [https://github.com]");

@@ -11,13 +11,11 @@
 #include <vector>
 
 #include "cache/repo_key.hpp"
+#include "proxy/net/endpoint.hpp"
 
 namespace tankard::proxy::config {
 
-struct endpoint {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 0;
-};
+using net::endpoint;
 
 enum class public_policy : std::uint8_t { automatic, never };
 
@@ -125,6 +123,23 @@ struct auth {
   std::size_t max_decisions = 250'000;
 };
 
+/// What the public listeners have in common.
+struct edge {
+  unsigned listen_mode = 0660;               ///< of Unix socket files
+  std::vector<std::string> trusted_proxies;  ///< networks, or "unix", of proxies that are believed
+  bool proxy_protocol = false;               ///< those begin every connection with a PROXY header
+};
+
+/// The public listener that speaks TLS.
+struct tls {
+  endpoint listen{.host = {}, .type = endpoint::kind::none};
+  std::filesystem::path certificate;         ///< PEM, the server's own first, then those that vouch for it
+  std::filesystem::path key;                 ///< PEM
+  std::filesystem::path client_ca;           ///< PEM
+  std::string client_certificates = "off";   ///< off | optional | required
+  std::chrono::seconds reload_interval{10};  ///< how often the files are looked at; 0 = on SIGHUP only
+};
+
 struct admin {
   endpoint listen{"127.0.0.1", 8081};
   std::filesystem::path token_file;  ///< empty = <cache.directory>/admin.token, made at start
@@ -151,6 +166,8 @@ struct config {
   limits limit;
   sync syncing;
   auth access;
+  edge front;
+  tls secure;
   admin admin_listener;
   log logging;
   std::vector<upstream> upstreams;  ///< never empty, names and mounts unique

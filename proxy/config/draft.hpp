@@ -45,6 +45,9 @@ class draft {
   std::map<std::string, std::string> where_;
 };
 
+/// Checks of the listeners, each by itself and side by side. Adds to `d.problems`.
+void check_listeners(draft& d);
+
 /// Checks that concern more than one value, and makes the upstreams. Adds to `d.problems`.
 void finish(draft& d);
 

@@ -15,13 +15,6 @@ void check_refs(draft& d) {
                            ticked(prefix));
 }
 
-void check_addresses(draft& d) {
-  auto const& a = d.value.listen;
-  auto const& b = d.value.admin_listener.listen;
-  if (a.port != 0 && a.port == b.port && a.host == b.host)
-    d.problems.push_back(d.naming("admin.listen") + " must differ from `listen`, both are " + ticked(to_string(a)));
-}
-
 void check_ca_file(draft& d, const upstream& u) {
   std::error_code ec;
   if (u.ca_file.empty() || std::filesystem::is_regular_file(u.ca_file, ec)) return;
@@ -80,7 +73,7 @@ void check_shared_authority(draft& d) {
 
 void finish(draft& d) {
   check_refs(d);
-  check_addresses(d);
+  check_listeners(d);
   make_upstreams(d);
   auto const& all = d.value.upstreams;
   for (std::size_t i = 0; i < all.size(); ++i)

@@ -14,6 +14,7 @@ constexpr value_rule any_path{path};
 constexpr value_rule any_text{text};
 constexpr value_rule any_list{list};
 constexpr value_rule any_address{address};
+constexpr value_rule any_mode{mode};
 constexpr value_rule number(std::int64_t min, std::int64_t max) { return {integer, min, max}; }
 constexpr value_rule size(std::int64_t min, std::int64_t max) { return {bytes, min, max}; }
 constexpr value_rule span_of(std::int64_t min, std::int64_t max) { return {duration, min, max}; }
@@ -41,7 +42,15 @@ value_ref of_client(client_rule& c) {
 }
 
 constexpr setting<config> globals[] = {
-    {"listen", any_address, in<&config::listen>, "", "Address and port that git clients connect to."},
+    {"listen", any_address, in<&config::listen>, "",
+     "Where git clients connect in plain HTTP: address and port, `unix:/path`, `systemd` or `systemd:NAME` (a socket "
+     "that systemd opened), or `none`."},
+    {"listen_mode", any_mode, in<&config::front, &edge::listen_mode>, "", "Mode of Unix sockets that tankard makes."},
+    {"trusted_proxies", any_list, in<&config::front, &edge::trusted_proxies>, "",
+     "Networks (`10.0.0.0/8`), addresses or `unix` of proxies whose X-Forwarded-For and X-Forwarded-Proto are "
+     "believed."},
+    {"proxy_protocol", flag, in<&config::front, &edge::proxy_protocol>, "",
+     "Connections begin with a PROXY protocol header (version 1 or 2), and only `trusted_proxies` may connect."},
     {"cache.directory", any_path, in<&config::cache_directory>,
      "`$XDG_CACHE_HOME/tankard`, `~/.cache/tankard`, or `/var/cache/tankard` for root",
      "Directory of everything that is remembered; one process per directory."},
@@ -125,8 +134,20 @@ constexpr setting<config> globals[] = {
     {"auth.max_decisions", number(1, 10'000'000), in<&config::access, &auth::max_decisions>, "",
      "Pairs of credential and repository that are remembered as allowed."},
 
+    {"tls.listen", any_address, in<&config::secure, &tls::listen>, "",
+     "Where git clients connect in HTTPS, as in `listen`."},
+    {"tls.certificate", any_path, in<&config::secure, &tls::certificate>, "none",
+     "PEM file with the certificate of `tls.listen`, and after it those that vouch for it."},
+    {"tls.key", any_path, in<&config::secure, &tls::key>, "none", "PEM file with the key of that certificate."},
+    {"tls.client_certificates", one_of("off|optional|required"), in<&config::secure, &tls::client_certificates>, "",
+     "Whether clients are asked for certificates."},
+    {"tls.client_ca", any_path, in<&config::secure, &tls::client_ca>, "none",
+     "PEM file of the authorities that may vouch for clients."},
+    {"tls.reload_interval", span_of(0, day), in<&config::secure, &tls::reload_interval>, "",
+     "How often these files are looked at, and taken anew where they changed; 0s is on SIGHUP only."},
+
     {"admin.listen", any_address, in<&config::admin_listener, &admin::listen>, "",
-     "Address and port of status page, health, metrics and API."},
+     "Where status page, health, metrics and API are: as in `listen`, but not `none`."},
     {"admin.token_file", any_path, in<&config::admin_listener, &admin::token_file>,
      "`<cache.directory>/admin.token`, made at start",
      "File with the token that changes through the API need; readable by its owner only."},

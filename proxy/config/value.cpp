@@ -149,7 +149,9 @@ std::string expectation(const value_rule& rule) {
     case value_type::list:
       return "must be a list of strings";
     case value_type::address:
-      return "must be an address and a port, such as 127.0.0.1:8080";
+      return "must be an address and a port, such as 127.0.0.1:8080, or unix:/path, systemd, systemd:NAME or none";
+    case value_type::mode:
+      return "must be an octal mode in quotes, such as \"0660\"";
   }
   return "is of no known type";
 }
@@ -178,6 +180,22 @@ bool set_amount(const value_rule& rule, value_ref into, std::string_view text) {
   return true;
 }
 
+/// Octal as chmod takes it. Never of a TOML number, which would be decimal.
+bool set_mode(value_ref into, std::string_view text) {
+  unsigned mode = 0;
+  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  auto* const* place = std::get_if<unsigned*>(&into);
+  if (!place || ec != std::errc{} || end != text.data() + text.size() || mode > 0777) return false;
+  **place = mode;
+  return true;
+}
+
+std::string show_mode(unsigned mode) {
+  std::string out = "0000";
+  for (auto digit = out.rbegin(); digit != out.rend(); ++digit, mode /= 8) *digit = static_cast<char>('0' + mode % 8);
+  return out;
+}
+
 bool is_choice(std::string_view choices, const std::string& text) {
   auto const all = split(choices, '|');
   return all.empty() || std::find(all.begin(), all.end(), text) != all.end();
@@ -187,6 +205,7 @@ bool has_nul_or_newline(std::string_view s) { return s.find_first_of(std::string
 
 bool set_text(const value_rule& rule, value_ref into, const std::string& text) {
   if (is_numeric(rule.type)) return set_amount(rule, into, text);
+  if (rule.type == value_type::mode) return set_mode(into, text);
   if (has_nul_or_newline(text)) return false;
   if (auto* const* p = std::get_if<std::string*>(&into)) return is_choice(rule.choices, text) && (**p = text, true);
   if (auto* const* p = std::get_if<std::filesystem::path*>(&into)) return **p = text, true;
@@ -216,8 +235,8 @@ std::string toml_string(std::string_view s) {
 }  // namespace
 
 std::string_view to_string(value_type t) noexcept {
-  constexpr std::array<std::string_view, 8> words{"bool", "integer", "bytes", "duration",
-                                                  "text", "path",    "list",  "address"};
+  constexpr std::array<std::string_view, 9> words{"bool", "integer", "bytes",   "duration", "text",
+                                                  "path", "list",    "address", "mode"};
   return words[static_cast<std::size_t>(t)];
 }
 
@@ -238,15 +257,16 @@ std::optional<std::string> assign(const value_rule& rule, value_ref into, const 
 }
 
 std::string show(const value_rule& rule, value_ref from) {
-  return std::visit(overloaded{[](bool* b) { return std::string{*b ? "true" : "false"}; },
-                               [&](unsigned* n) { return show_amount(rule.type, *n); },
-                               [&](std::size_t* n) { return show_amount(rule.type, static_cast<std::int64_t>(*n)); },
-                               [&](std::chrono::seconds* s) { return show_amount(rule.type, s->count() * 1000); },
-                               [&](std::chrono::milliseconds* s) { return show_amount(rule.type, s->count()); },
-                               [](std::string* s) { return *s; }, [](std::filesystem::path* p) { return p->string(); },
-                               [](std::vector<std::string>* l) { return joined(*l, ",", ","); },
-                               [](endpoint* e) { return to_string(*e); }},
-                    from);
+  return std::visit(
+      overloaded{
+          [](bool* b) { return std::string{*b ? "true" : "false"}; },
+          [&](unsigned* n) { return rule.type == value_type::mode ? show_mode(*n) : show_amount(rule.type, *n); },
+          [&](std::size_t* n) { return show_amount(rule.type, static_cast<std::int64_t>(*n)); },
+          [&](std::chrono::seconds* s) { return show_amount(rule.type, s->count() * 1000); },
+          [&](std::chrono::milliseconds* s) { return show_amount(rule.type, s->count()); },
+          [](std::string* s) { return *s; }, [](std::filesystem::path* p) { return p->string(); },
+          [](std::vector<std::string>* l) { return joined(*l, ",", ","); }, [](endpoint* e) { return to_string(*e); }},
+      from);
 }
 
 std::string show_toml(const value_rule& rule, value_ref from) {
@@ -262,27 +282,6 @@ std::string show_toml(const value_rule& rule, value_ref from) {
 std::string range_of(const value_rule& rule) {
   if (is_numeric(rule.type)) return show_amount(rule.type, rule.min) + " to " + show_amount(rule.type, rule.max);
   return joined(split(rule.choices, '|'), ", ", " or ");
-}
-
-std::string to_string(const endpoint& e) {
-  bool const v6 = e.host.find(':') != std::string::npos;
-  return (v6 ? "[" + e.host + "]" : e.host) + ":" + std::to_string(e.port);
-}
-
-std::optional<endpoint> parse_endpoint(std::string_view text) {
-  auto const colon = text.rfind(':');
-  if (colon == text.npos) return std::nullopt;
-  auto host = text.substr(0, colon);
-  auto port = text.substr(colon + 1);
-  auto const n = take_number(port);
-  if (!n || !port.empty() || *n > 65'535) return std::nullopt;
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-    if (host.empty()) return std::nullopt;
-  } else if (host.find_first_of("[]:/@ ") != host.npos) {
-    return std::nullopt;
-  }
-  return endpoint{host.empty() ? "0.0.0.0" : std::string{host}, static_cast<std::uint16_t>(*n)};
 }
 
 std::string ticked(std::string_view text) {

@@ -17,10 +17,11 @@
 #include <vector>
 
 #include "proxy/config/config.hpp"
+#include "proxy/config/endpoint_text.hpp"
 
 namespace tankard::proxy::config {
 
-enum class value_type : std::uint8_t { boolean, integer, bytes, duration, text, path, list, address };
+enum class value_type : std::uint8_t { boolean, integer, bytes, duration, text, path, list, address, mode };
 /// "duration", for the table of settings.
 std::string_view to_string(value_type t) noexcept;
 
@@ -53,10 +54,6 @@ std::string show(const value_rule& rule, value_ref from);
 std::string show_toml(const value_rule& rule, value_ref from);
 /// "0s to 30d", "auto, text or json"; empty where anything goes.
 std::string range_of(const value_rule& rule);
-
-/// "127.0.0.1:8080", "[::1]:8080".
-std::string to_string(const endpoint& e);
-std::optional<endpoint> parse_endpoint(std::string_view text);
 
 /// A foreign text for a message: control characters replaced, cut at 80 bytes.
 std::string ticked(std::string_view text);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <cstring>
 #include <utility>
 
 #include "proxy/http/session.hpp"
@@ -17,10 +19,16 @@ constexpr std::size_t discard_buffer = 16u << 10;
 constexpr std::chrono::seconds linger_idle{2};
 constexpr std::chrono::seconds linger_total{10};
 
-std::string address_of(const asio::ip::tcp::socket& socket) {
+std::string address_of(const net::stream_socket& socket) {
   error_code ec;
-  const auto endpoint = socket.remote_endpoint(ec);
+  const auto remote = socket.remote_endpoint(ec);
   if (ec) return "unknown";
+  const int family = remote.protocol().family();
+  if (family == AF_UNIX) return std::string(net::address_ranges::unix_peer);
+  asio::ip::tcp::endpoint endpoint;
+  if ((family != AF_INET && family != AF_INET6) || remote.size() > endpoint.capacity()) return "unknown";
+  std::memcpy(endpoint.data(), remote.data(), remote.size());
+  endpoint.resize(remote.size());
   const auto address = endpoint.address();
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
@@ -40,15 +48,15 @@ void consume(gather& buffers, std::size_t bytes) noexcept {
 
 }  // namespace
 
-connection::connection(asio::ip::tcp::socket socket, std::shared_ptr<const service> shared, std::uint16_t listener)
+connection::connection(net::stream_socket socket, std::shared_ptr<service> shared, std::shared_ptr<const listener> from)
     : stream_(std::move(socket)),
       shared_(std::move(shared)),
+      from_(std::move(from)),
       limits_(shared_->limits),
       read_limit_(stream_.get_executor(), [this] { on_read_expiry(); }),
       write_limit_(stream_.get_executor(), [this] { reset(); }),
-      peer_(address_of(stream_.socket())),
-      listener_(listener) {
-  error_code ignored;  // a socket without it is slower, not wrong
+      peer_(address_of(stream_.socket())) {
+  error_code ignored;  // a socket without it is slower, not wrong; a Unix socket has none
   stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
 }
 
@@ -56,10 +64,26 @@ void connection::on_read_expiry() noexcept {
   error_code ignored;
   if (writing_) {
     // cancel() would hit the write too; this ends the pending read alone, as if the client had sent its last byte.
-    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_receive, ignored);
+    stream_.socket().shutdown(net::stream_socket::shutdown_receive, ignored);
   } else {
     stream_.socket().cancel(ignored);
   }
+}
+
+awaitable<error_code> connection::start_tls(asio::ssl::context& context) {
+  auto tls = std::make_unique<net::stream::tls_stream>(std::move(stream_.socket()), context);
+  stream_ = net::stream(std::move(tls));
+  auto& secured = *stream_.tls();
+  const auto [ec, used] = co_await secured.async_handshake(asio::ssl::stream_base::server, input_.data(), use_nothrow);
+  if (ec) co_return ec;
+  input_.consume(used);
+  if (input_.size() > 0) co_return asio::error::message_size;  // not all of the handshake's beginning was one
+  certificate_ = read_client_certificate(secured.native_handle());
+  co_return error_code{};
+}
+
+long connection::verify_result() noexcept {
+  return is_tls() ? SSL_get_verify_result(stream_.tls()->native_handle()) : X509_V_OK;
 }
 
 awaitable<error_code> connection::wait_for_request() {
@@ -83,6 +107,7 @@ awaitable<error_code> connection::read_more(std::size_t most) {
     co_return error_code{};
   }
   if (read_limit_.expired()) co_return asio::error::timed_out;
+  if (ec == asio::ssl::error::stream_truncated) co_return asio::error::eof;  // requests are framed: as good an end
   co_return ec;
 }
 
@@ -111,31 +136,55 @@ awaitable<error_code> connection::write_all(gather buffers, bool more_follows) {
   }
   write_limit_.disarm();
   writing_ = false;
+  if (failure) broken_ = true;
   co_return failure;
 }
 
+/// Under TLS with a close_notify, whose answer is not waited for: SSL_shutdown() is made to believe that it has come.
+awaitable<void> connection::say_end() {
+  if (is_tls() && !broken_) {
+    auto* const ssl = stream_.tls()->native_handle();
+    SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+    write_limit_.arm(linger_idle);
+    static_cast<void>(co_await stream_.tls()->async_shutdown(use_nothrow));  // the end of the connection says it too
+    write_limit_.disarm();
+  }
+  broken_ = true;  // nothing may follow
+  error_code ignored;
+  stream_.socket().shutdown(net::stream_socket::shutdown_send, ignored);
+}
+
+awaitable<void> connection::close_politely() {
+  co_await say_end();
+  close();
+}
+
 awaitable<void> connection::close_gently() {
+  co_await say_end();
+  input_.clear();
   error_code ec;
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ec);
   const auto until = std::chrono::steady_clock::now() + linger_total;
   while (!ec && std::chrono::steady_clock::now() < until) {
-    input_.clear();
     read_limit_.arm(linger_idle);
-    ec = co_await read_more(discard_buffer);
+    auto& raw = stream_.socket();  // below TLS: nobody reads what comes
+    const auto [failed, bytes] = co_await raw.async_read_some(input_.prepare(discard_buffer), use_nothrow);
+    ec = failed;
   }
   read_limit_.disarm();
   close();
 }
 
 void connection::reset() noexcept {
+  broken_ = true;
   error_code ignored;
   stream_.socket().set_option(asio::socket_base::linger(true, 0), ignored);
   stream_.close();
 }
 
 void connection::break_off() noexcept {
+  broken_ = true;
   error_code ignored;
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_.socket().shutdown(net::stream_socket::shutdown_send, ignored);
   stream_.socket().cancel(ignored);
 }
 

@@ -1,7 +1,10 @@
 #pragma once
 // The socket of one client with its input buffer and time limits: bytes in, bytes out, and the ways to end it.
 //
-// Life: idle (waits for the first byte of a request) <-> busy (a request is read and answered) -> closed.
+// Life: set up (PROXY header, TLS) -> idle (waits for the first byte of a request) <-> busy (a request is read and
+// answered) -> closed.
+// Under TLS a proper end is close_notify (RFC 8446, 6.1). It is sent behind whole answers only: one that breaks off
+// ends with the bare end of the connection, or a reset, which no client can take for an end.
 // Owned by its session; others hold weak_ptrs and post to executor(). Not thread-safe.
 
 #include <array>
@@ -16,6 +19,7 @@
 
 namespace tankard::proxy::http {
 
+struct listener;
 struct service;
 
 /// What is sent in one go: for a chunk its header, its data and its CRLF. Empty buffers are skipped.
@@ -23,12 +27,22 @@ using gather = std::array<asio::const_buffer, 3>;
 
 class connection : public std::enable_shared_from_this<connection> {
  public:
-  connection(asio::ip::tcp::socket socket, std::shared_ptr<const service> shared, std::uint16_t listener);
+  connection(net::stream_socket socket, std::shared_ptr<service> shared, std::shared_ptr<const listener> from);
 
   asio::any_io_executor executor() { return stream_.get_executor(); }
   boost::beast::flat_buffer& input() noexcept { return input_; }
   const std::string& peer() const noexcept { return peer_; }
-  std::uint16_t listener() const noexcept { return listener_; }
+  void set_peer(std::string address) { peer_ = std::move(address); }  ///< whom a proxy speaks for
+  const listener& from() const noexcept { return *from_; }
+  service& shared() const noexcept { return *shared_; }
+  bool is_tls() noexcept { return stream_.tls() != nullptr; }
+  const std::optional<client_certificate>& certificate() const noexcept { return certificate_; }
+  long verify_result() noexcept;  ///< of the client's certificate: X509_V_OK also where there is none
+
+  /// Shakes hands; input() is the beginning of it. Everything is TLS from then on. The limit is the caller's.
+  awaitable<error_code> start_tls(asio::ssl::context& context);
+  /// A drain may close it: nothing was asked yet.
+  void set_idle(bool on) noexcept { idle_ = on; }
 
   /// Waits until input() is not empty, as an idle connection that a drain may close.
   awaitable<error_code> wait_for_request();
@@ -42,13 +56,15 @@ class connection : public std::enable_shared_from_this<connection> {
   /// `more_follows` lets the kernel hold the bytes back for a moment, to go out together with the next ones.
   awaitable<error_code> write_all(gather buffers, bool more_follows);
 
-  /// Ends the sending direction and skips input until the client has closed too, for a short time: it gets to read the
-  /// answer, which a close with unread input would replace by a reset. Then closes.
+  /// Ends the sending direction properly, and closes.
+  awaitable<void> close_politely();
+  /// Ends the sending direction properly and skips input until the client has closed too, for a short time: it gets to
+  /// read the answer, which a close with unread input would replace by a reset. Then closes.
   awaitable<void> close_gently();
   void close() noexcept { stream_.close(); }
   /// Resets the connection: nothing that was sent looks like a proper end.
   void reset() noexcept;
-  /// Ends the sending direction and every operation under way.
+  /// Ends the sending direction, without a proper end of TLS, and every operation under way.
   void break_off() noexcept;
 
   /// Ends every operation under way with operation_aborted; the connection stays.
@@ -62,17 +78,20 @@ class connection : public std::enable_shared_from_this<connection> {
 
  private:
   void on_read_expiry() noexcept;
+  awaitable<void> say_end();
   awaitable<boost::system::result<std::size_t>> write_some(const gather& buffers, bool more_follows);
 
   net::stream stream_;
   boost::beast::flat_buffer input_;
-  const std::shared_ptr<const service> shared_;
+  const std::shared_ptr<service> shared_;
+  const std::shared_ptr<const listener> from_;
   const server_limits& limits_;
   net::deadline read_limit_;
   net::deadline write_limit_;
   std::string peer_;
-  std::uint16_t listener_;
+  std::optional<client_certificate> certificate_;
   bool idle_ = false;
+  bool broken_ = false;  // what was sent has no proper end
   bool writing_ = false;
 };
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http/client_certificate.hpp"
 #include "proxy/net/asio.hpp"
 #include "proxy/outcome.hpp"
 
@@ -34,8 +35,10 @@ struct request_head {
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   bool expects_continue = false;
-  std::string peer;            ///< address of the client, without port
+  std::string peer;            ///< address of the client, without port; "unix" of one on a Unix socket
   std::uint16_t listener = 0;  ///< index of the listener the connection came in by
+  bool tls = false;            ///< the client spoke TLS, to us or to a trusted proxy
+  std::optional<client_certificate> certificate;  ///< that the connection was made with, verified
 
   bool has_body() const noexcept { return chunked || content_length.value_or(0) > 0; }
 };

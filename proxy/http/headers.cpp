@@ -98,6 +98,14 @@ std::string credential_text(const fields& headers) {
   return text;
 }
 
+fields credential_headers(const fields& headers) {
+  fields kept;
+  for (const auto& f : headers) {
+    if (!is_harmless(f.name_string(), headers)) kept.insert(f.name(), f.name_string(), f.value());
+  }
+  return kept;
+}
+
 int requested_protocol_version(const fields& headers) noexcept {
   int version = 0;
   std::string_view rest = headers["Git-Protocol"];

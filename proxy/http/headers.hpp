@@ -33,6 +33,9 @@ bool bears_credential(const fields& headers) noexcept;
 /// Canonical text of the credential headers (sorted), to be digested. Empty where bears_credential() is false.
 std::string credential_text(const fields& headers);
 
+/// The credential headers themselves, order and repeats kept.
+fields credential_headers(const fields& headers);
+
 /// 2 for `Git-Protocol: version=2`, 1 for version=1, else 0 (key=value list split at ':').
 int requested_protocol_version(const fields& headers) noexcept;
 

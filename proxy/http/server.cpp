@@ -1,6 +1,7 @@
 #include "proxy/http/server.hpp"
 
 #include <algorithm>
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -17,7 +18,7 @@
 namespace tankard::proxy::http {
 namespace {
 
-using tcp = asio::ip::tcp;
+using acceptor_type = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
 constexpr std::chrono::milliseconds accept_back_off{100};  // out of descriptors or memory: wait for sessions to end
 constexpr std::chrono::seconds cut_interval{1};
@@ -38,6 +39,13 @@ class place {
   std::shared_ptr<std::atomic<std::size_t>> used_;
 };
 
+/// Where connections come in. The file goes before the socket is closed: while somebody listens, nobody replaces it.
+struct door {
+  acceptor_type acceptor;
+  net::socket_file file;
+  std::shared_ptr<const listener> kind;
+};
+
 }  // namespace
 
 // Sockets and acceptors are owned by the coroutines that use them, which die with their io_context; here they are only
@@ -48,7 +56,7 @@ struct server::state : std::enable_shared_from_this<state> {
 
   struct registration;
 
-  void admit(tcp::socket socket, std::uint16_t index);
+  void admit(net::stream_socket socket, std::shared_ptr<const listener> from);
   void begin_session(const std::shared_ptr<connection>& client);
   void begin_rejection(const std::shared_ptr<connection>& client);
   void remember(const std::shared_ptr<connection>& client);
@@ -57,9 +65,8 @@ struct server::state : std::enable_shared_from_this<state> {
   void for_each_connection(void (*action)(connection&));
 
   /// False where there is no memory or descriptor for one more connection.
-  static awaitable<bool> accept_one(state& self, tcp::acceptor& acceptor, std::uint16_t index);
-  static awaitable<void> accept_loop(std::shared_ptr<state> self, std::shared_ptr<tcp::acceptor> acceptor,
-                                     std::uint16_t index);
+  static awaitable<bool> accept_one(state& self, door& in);
+  static awaitable<void> accept_loop(std::shared_ptr<state> self, std::shared_ptr<door> in);
   static awaitable<void> session(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client);
   static awaitable<void> rejection(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client);
 
@@ -71,7 +78,7 @@ struct server::state : std::enable_shared_from_this<state> {
   std::atomic<std::uint64_t> rejected{0};
   std::mutex mutex;
   std::unordered_map<const connection*, std::weak_ptr<connection>> connections;  // guarded by mutex
-  std::vector<std::weak_ptr<tcp::acceptor>> acceptors;                           // guarded by mutex
+  std::vector<std::weak_ptr<door>> doors;                                        // guarded by mutex
   net::task_group sessions;
 };
 
@@ -118,8 +125,8 @@ void server::state::begin_rejection(const std::shared_ptr<connection>& client) {
   sessions.spawn(client->executor(), rejection(shared_from_this(), place(rejecting), client));
 }
 
-void server::state::admit(tcp::socket socket, std::uint16_t index) {
-  const auto client = std::make_shared<connection>(std::move(socket), shared, index);
+void server::state::admit(net::stream_socket socket, std::shared_ptr<const listener> from) {
+  const auto client = std::make_shared<connection>(std::move(socket), shared, std::move(from));
   if (open->load() < shared->limits.max_connections) {
     begin_session(client);
   } else {
@@ -127,11 +134,11 @@ void server::state::admit(tcp::socket socket, std::uint16_t index) {
   }
 }
 
-awaitable<bool> server::state::accept_one(state& self, tcp::acceptor& acceptor, std::uint16_t index) {
+awaitable<bool> server::state::accept_one(state& self, door& in) {
   try {
     const asio::any_io_executor home = self.runtime.next().get_executor();
-    auto [ec, socket] = co_await acceptor.async_accept(home, use_nothrow);
-    if (!ec) self.admit(std::move(socket), index);
+    auto [ec, socket] = co_await in.acceptor.async_accept(home, use_nothrow);
+    if (!ec) self.admit(std::move(socket), in.kind);
     co_return !ec || ec == asio::error::connection_aborted;
   } catch (const std::exception&) {  // no memory: this connection is lost, the listener is not
     self.shared->failed.fetch_add(1);
@@ -139,12 +146,11 @@ awaitable<bool> server::state::accept_one(state& self, tcp::acceptor& acceptor, 
   }
 }
 
-awaitable<void> server::state::accept_loop(std::shared_ptr<state> self, std::shared_ptr<tcp::acceptor> acceptor,
-                                           std::uint16_t index) {
+awaitable<void> server::state::accept_loop(std::shared_ptr<state> self, std::shared_ptr<door> in) {
   asio::steady_timer pause(co_await asio::this_coro::executor);
-  while (acceptor->is_open()) {
-    const bool served = co_await accept_one(*self, *acceptor, index);
-    if (served || !acceptor->is_open()) continue;
+  while (in->acceptor.is_open()) {
+    const bool served = co_await accept_one(*self, *in);
+    if (served || !in->acceptor.is_open()) continue;
     pause.expires_after(accept_back_off);
     co_await pause.async_wait(use_nothrow);
   }
@@ -153,13 +159,14 @@ awaitable<void> server::state::accept_loop(std::shared_ptr<state> self, std::sha
 void server::state::stop_accepting() {
   shared->draining = true;
   const std::lock_guard lock(mutex);
-  for (const auto& known : acceptors) {
-    auto acceptor = known.lock();
-    if (!acceptor) continue;
-    const auto ex = acceptor->get_executor();
-    asio::post(ex, [acceptor = std::move(acceptor)] {
+  for (const auto& known : doors) {
+    auto in = known.lock();
+    if (!in) continue;
+    const auto ex = in->acceptor.get_executor();
+    asio::post(ex, [in = std::move(in)] {
+      in->file.remove();
       error_code ignored;
-      acceptor->close(ignored);
+      in->acceptor.close(ignored);
     });
   }
 }
@@ -174,11 +181,12 @@ void server::state::for_each_connection(void (*action)(connection&)) {
   }
 }
 
-server::server(net::io_runtime& runtime, server_limits limits, handler handle, reporter report) {
+server::server(net::io_runtime& runtime, server_limits limits, handler handle, reporter report, edge_options edge) {
   auto shared = std::make_shared<service>();
   shared->limits = limits;
   shared->handle = std::move(handle);
   shared->report = std::move(report);
+  shared->edge = std::move(edge);
   state_ = std::make_shared<state>(runtime, std::move(shared));
 }
 
@@ -187,47 +195,28 @@ server::~server() {
   state_->for_each_connection([](connection& c) { c.close(); });
 }
 
-namespace {
-
-boost::system::result<tcp::endpoint> resolve_host(asio::io_context& context, std::string host, std::uint16_t port) {
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  error_code ec;
-  const auto address = asio::ip::make_address(host, ec);
-  if (!ec) return tcp::endpoint(address, port);
-  tcp::resolver resolver(context);
-  const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, ec);
-  if (ec) return ec;
-  return found.begin()->endpoint();
-}
-
-error_code open_acceptor(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
-  error_code ec;
-  acceptor.open(endpoint.protocol(), ec);
-  if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
-  if (!ec) acceptor.bind(endpoint, ec);
-  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  return ec;
-}
-
-}  // namespace
-
-boost::system::result<tcp::endpoint> server::listen(const std::string& host, std::uint16_t port) {
+bool server::listen(net::listening_socket at, tls_source tls) {
   auto& home = state_->runtime.next();
-  const auto endpoint = resolve_host(home, host, port);
-  if (!endpoint) return endpoint.error();
-  auto acceptor = std::make_shared<tcp::acceptor>(home);
-  if (const error_code ec = open_acceptor(*acceptor, *endpoint)) return ec;
-  error_code ec;
-  const auto bound = acceptor->local_endpoint(ec);
-  if (ec) return ec;
-  std::uint16_t index = 0;
+  const asio::generic::stream_protocol protocol(at.family, 0);
+  auto in = std::make_shared<door>(door{acceptor_type(home, protocol, at.fd.get()), std::move(at.file), {}});
+  at.fd.release();
   {
     const std::lock_guard lock(state_->mutex);
-    if (state_->shared->draining) return error_code(asio::error::shut_down);
-    index = static_cast<std::uint16_t>(state_->acceptors.size());
-    state_->acceptors.emplace_back(acceptor);
+    if (state_->shared->draining) return false;
+    const auto index = static_cast<std::uint16_t>(state_->doors.size());
+    in->kind = std::make_shared<listener>(listener{index, std::move(tls)});
+    state_->doors.emplace_back(in);
   }
-  state_->sessions.spawn(home.get_executor(), state::accept_loop(state_, std::move(acceptor), index));
+  state_->sessions.spawn(home.get_executor(), state::accept_loop(state_, std::move(in)));
+  return true;
+}
+
+boost::system::result<asio::ip::tcp::endpoint, std::string> server::listen(const std::string& host,
+                                                                           std::uint16_t port) {
+  auto socket = net::open_tcp(host, port);
+  if (!socket) return socket.error();
+  const asio::ip::tcp::endpoint bound(asio::ip::make_address(socket->address), socket->port);
+  if (!listen(std::move(*socket))) return std::string("the server is stopping");
   return bound;
 }
 
@@ -249,6 +238,8 @@ server_stats server::stats() const noexcept {
   now.accepted = state_->accepted.load();
   now.rejected_connections = state_->rejected.load();
   now.failed_sessions = state_->shared->failed.load();
+  now.handshake_failures = state_->shared->handshake_failures.load();
+  now.bad_proxy_headers = state_->shared->bad_proxy_headers.load();
   return now;
 }
 

@@ -2,6 +2,7 @@
 // The listener and its sessions: accepts, bounds, keeps alive, drains.
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -10,7 +11,9 @@
 #include <vector>
 
 #include "proxy/http/exchange.hpp"
+#include "proxy/net/address_ranges.hpp"
 #include "proxy/net/asio.hpp"
+#include "proxy/net/listening_socket.hpp"
 
 namespace tankard::proxy::net {
 class io_runtime;
@@ -33,21 +36,37 @@ using handler = std::function<awaitable<void>(exchange&)>;
 /// Called once for every request, malformed ones included, after its answer. Must not throw.
 using reporter = std::function<void(const exchange&, const request_report&)>;
 
+/// What stands between clients and the sessions.
+struct edge_options {
+  net::address_ranges trusted = {};  ///< proxies that are believed when they say whom they speak for (forwarded.hpp)
+  bool proxy_protocol = false;       ///< connections begin with a PROXY header, and come from trusted proxies only
+  /// Told of connections that never became a session. Must not throw.
+  std::function<void(std::string_view peer, std::string_view cause)> refused = {};
+};
+
+/// The context for one more connection. Thread-safe.
+using tls_source = std::function<std::shared_ptr<asio::ssl::context>()>;
+
 struct server_stats {
   std::size_t open_connections = 0;
   std::size_t in_flight_requests = 0;
   std::uint64_t accepted = 0;
   std::uint64_t rejected_connections = 0;
-  std::uint64_t failed_sessions = 0;  ///< ended by an exception outside of a handler: a fault of ours, or no memory
+  std::uint64_t failed_sessions = 0;     ///< ended by an exception outside of a handler: a fault of ours, or no memory
+  std::uint64_t handshake_failures = 0;  ///< of TLS: a client that begins and does not get through
+  std::uint64_t bad_proxy_headers = 0;   ///< no PROXY header where one must be, or from somebody who is not trusted
 };
 
 class server {
  public:
-  server(net::io_runtime& runtime, server_limits limits, handler handle, reporter report);
+  server(net::io_runtime& runtime, server_limits limits, handler handle, reporter report, edge_options edge = {});
   ~server();
 
-  /// Binds and begins to accept. Port 0 picks a free one. Returns the bound endpoint; error where the address is taken.
-  boost::system::result<asio::ip::tcp::endpoint> listen(const std::string& host, std::uint16_t port);
+  /// Begins to accept. With `tls` every connection begins with a handshake. The file of a Unix socket goes when the
+  /// server stops accepting. False once it has.
+  bool listen(net::listening_socket at, tls_source tls = {});
+  /// Binds and listens in plain. Port 0 picks a free one. Returns the bound endpoint, or why there is none.
+  boost::system::result<asio::ip::tcp::endpoint, std::string> listen(const std::string& host, std::uint16_t port);
 
   /// Refuses new connections, lets requests in flight finish for at most `cap`, closes idle connections, then cuts the
   /// rest. Completes when every session has ended. Call once.

@@ -7,7 +7,9 @@
 #include <charconv>
 #include <random>
 #include <utility>
+#include "proxy/http/forwarded.hpp"
 #include "proxy/http/headers.hpp"
+#include "proxy/http/session.hpp"
 #include "proxy/net/ascii.hpp"
 
 namespace tankard::proxy::http {
@@ -25,14 +27,16 @@ constexpr std::string_view line_end = "\r\n";
 
 asio::const_buffer bytes_of(std::string_view text) noexcept { return {text.data(), text.size()}; }
 
-request_head read_head_fields(request_parser& parser, const connection& client) {
+request_head read_head_fields(request_parser& parser, connection& client) {
   request_head head;
   auto& message = parser.get();
   head.method = message.method();
   head.method_name = std::string(message.method_string());
   head.target = std::string(message.target());
   head.peer = client.peer();
-  head.listener = client.listener();
+  head.listener = client.from().index;
+  head.tls = client.is_tls();
+  head.certificate = client.certificate();
   if (parser.is_header_done()) {
     head.chunked = parser.chunked();
     if (const auto length = parser.content_length()) head.content_length = *length;
@@ -40,6 +44,7 @@ request_head read_head_fields(request_parser& parser, const connection& client) 
         message.version() >= 11 && net::equal_any_case(message[bhttp::field::expect], "100-continue");
   }
   head.headers = std::move(static_cast<fields&>(message));
+  believe_forwarded(head, client.shared().edge.trusted);
   return head;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/http/connection.hpp"
+#include "proxy/http/connection_setup.hpp"
 #include "proxy/http/responses.hpp"
 #include "proxy/http/server_exchange.hpp"
 
@@ -184,26 +185,21 @@ awaitable<bool> serve_one(connection& client, service& shared, bool& answered) {
 }  // namespace
 
 awaitable<void> run_session(std::shared_ptr<connection> client, std::shared_ptr<service> shared) {
+  if (!co_await set_up(*client)) co_return;
   bool answered = false;
   while (co_await serve_one(*client, *shared, answered)) answered = false;
   if (answered) {
     co_await client->close_gently();
   } else {
-    client->close();
+    co_await client->close_politely();
   }
 }
 
 awaitable<void> run_rejection(std::shared_ptr<connection> client) {
-  constexpr std::string_view body = "tankard: too many connections\n";
+  if (!co_await set_up(*client)) co_return;
   fields headers;
-  headers.set(bhttp::field::content_type, "text/plain; charset=utf-8");
   headers.set(bhttp::field::retry_after, "1");
-  answer_framing framing;
-  framing.length = body.size();
-  const std::string head = answer_head(503, {}, headers, framing);
-  const gather all{asio::buffer(head), asio::const_buffer(body.data(), body.size())};
-  const error_code ec = co_await client->write_all(all, false);
-  if (!ec) co_await client->close_gently();
+  co_await answer_and_close(*client, 503, headers, "tankard: too many connections\n");
 }
 
 }  // namespace tankard::proxy::http

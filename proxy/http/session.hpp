@@ -11,14 +11,23 @@ namespace tankard::proxy::http {
 
 class connection;
 
+/// What the connections of one listener have in common.
+struct listener {
+  std::uint16_t index = 0;
+  tls_source tls = {};  ///< empty: plain
+};
+
 /// What all sessions of one server share. The counters are thread-safe, the rest does not change.
 struct service {
   server_limits limits;
   handler handle;
   reporter report;
+  edge_options edge;
   std::atomic<bool> draining{false};  // set before idle connections are closed, so that none becomes idle after that
   std::atomic<std::size_t> in_flight{0};
   std::atomic<std::uint64_t> failed{0};  // sessions that ended by an exception
+  std::atomic<std::uint64_t> handshake_failures{0};
+  std::atomic<std::uint64_t> bad_proxy_headers{0};
 };
 
 /// Serves `client` until it ends or is ended. Runs on the client's executor; shares what it uses.

@@ -1,11 +1,11 @@
 #pragma once
-// A byte stream that is either plain TCP or TLS over TCP, so that sessions and upstream connections are written once.
-// Satisfies Asio's AsyncReadStream and AsyncWriteStream. One read and one write may be pending at a time.
-// Not thread-safe: lives on the executor it was made with. Has no time-outs of its own: see deadline.hpp.
+// A byte stream over TCP or a Unix socket, plain or under TLS, so that sessions and upstream connections are written
+// once. Satisfies Asio's AsyncReadStream and AsyncWriteStream. One read and one write may be pending at a time. Not
+// thread-safe: lives on the executor it was made with. Has no time-outs of its own: see deadline.hpp.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <memory>
 #include <utility>
@@ -14,16 +14,19 @@
 
 namespace tankard::proxy::net {
 
+/// TCP or Unix.
+using stream_socket = asio::generic::stream_protocol::socket;
+
 class stream {
  public:
   using executor_type = asio::any_io_executor;
-  using tls_stream = asio::ssl::stream<asio::ip::tcp::socket>;
+  using tls_stream = asio::ssl::stream<stream_socket>;
 
-  explicit stream(asio::ip::tcp::socket plain) : plain_(std::move(plain)) {}
+  explicit stream(stream_socket plain) : plain_(std::move(plain)) {}
   explicit stream(std::unique_ptr<tls_stream> tls) : plain_(tls->get_executor()), tls_(std::move(tls)) {}
 
   executor_type get_executor() { return plain_.get_executor(); }
-  asio::ip::tcp::socket& socket() { return tls_ ? tls_->next_layer() : plain_; }
+  stream_socket& socket() { return tls_ ? tls_->next_layer() : plain_; }
   tls_stream* tls() noexcept { return tls_.get(); }
 
   template <class Buffers, class Token>
@@ -59,7 +62,7 @@ class stream {
   }
 
  private:
-  asio::ip::tcp::socket plain_;  // unused (never opened) where tls_ is set
+  stream_socket plain_;  // unused (never opened) where tls_ is set
   std::unique_ptr<tls_stream> tls_;
 };
 

@@ -109,7 +109,7 @@ bool expect_peer(SSL* ssl, const std::string& host) {
   return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
 
-awaitable<outcome_of<net::stream>> start_tls(const route& to, tcp::socket socket, steady::time_point until) {
+awaitable<outcome_of<net::stream>> start_tls(const route& to, net::stream_socket socket, steady::time_point until) {
   auto tls = std::make_unique<net::stream::tls_stream>(std::move(socket), *to.tls);
   auto* const ssl = tls->native_handle();
   if (!expect_peer(ssl, to.host)) {

@@ -57,6 +57,9 @@ const std::map<std::string, std::string> promised = {
     {"tankard_response_bytes_total", "counter"},
     {"tankard_in_flight_requests", "gauge"},
     {"tankard_open_connections", "gauge"},
+    {"tankard_tls_handshake_failures_total", "counter"},
+    {"tankard_tls_reloads_total", "counter"},
+    {"tankard_bad_proxy_headers_total", "counter"},
     {"tankard_ls_refs_cache_hits_total", "counter"},
     {"tankard_ls_refs_cache_misses_total", "counter"},
     {"tankard_ls_refs_served_stale_total", "counter"},
@@ -87,6 +90,8 @@ const std::map<std::string, std::string> promised = {
     {"tankard_blocking_jobs", "gauge"},
     {"tankard_body_memory_bytes", "gauge"},
     {"tankard_disk_free_bytes", "gauge"},
+    {"tankard_credential_command_runs_total", "counter"},
+    {"tankard_credential_command_duration_seconds", "histogram"},
     {"tankard_quarantined_total", "counter"},
     {"tankard_dropped_ref_names_total", "counter"},
     {"tankard_not_mirrored_refs_total", "counter"},
@@ -137,6 +142,16 @@ TEST(Metrics, ARequestCountsOnceEverywhere) {
   EXPECT_EQ(e.at(R"(tankard_response_bytes_total{operation="fetch",source="upstream"})"), 7);
 }
 
+TEST(Metrics, CredentialCommandsCountByResult) {
+  metrics m{some_words(), "1.2.3"};
+  m.credential_command_done(0, command_result::timed_out, std::chrono::seconds{2});
+  exposition const e{m.expose({})};
+  EXPECT_EQ(e.at(R"(tankard_credential_command_runs_total{result="timed_out",upstream="up0"})"), 1);
+  EXPECT_EQ(e.at(R"(tankard_credential_command_runs_total{result="ok",upstream="up0"})"), 0);
+  EXPECT_EQ(e.at(R"(tankard_credential_command_duration_seconds_bucket{upstream="up0",le="1"})"), 0);
+  EXPECT_EQ(e.at(R"(tankard_credential_command_duration_seconds_bucket{upstream="up0",le="5"})"), 1);
+}
+
 TEST(Metrics, IndicesOutOfRangeAreDropped) {
   metrics m{some_words(), "1.2.3"};
   m.request_done({.upstream = 17, .operation = 99, .reason = 99, .source = 99});
@@ -172,6 +187,18 @@ TEST(Metrics, GaugesAndTotalsComeFromTheirOwners) {
   EXPECT_EQ(e.at(R"(tankard_breaker_state{upstream="up1"})"), 2);
   EXPECT_EQ(e.at(R"(tankard_upstream_bytes_total{direction="received",upstream="up1"})"), 20);
   EXPECT_EQ(e.at(R"(tankard_refresh_last_success_timestamp_seconds{upstream="up1"})"), 1.5e9);
+}
+
+TEST(Metrics, TheEndOfACertificateIsShownWhereThereIsOne) {
+  metrics m{some_words(), "1.2.3"};
+  gauges g;
+  g.tls_reload_failed = 2;
+  exposition const without{m.expose(g)};
+  EXPECT_EQ(without.types.count("tankard_tls_certificate_expiry_timestamp_seconds"), 0u);
+  EXPECT_EQ(without.at(R"(tankard_tls_reloads_total{result="ok"})"), 0);
+  EXPECT_EQ(without.at(R"(tankard_tls_reloads_total{result="failed"})"), 2);
+  g.tls_expiry = 1.5e9;
+  EXPECT_EQ(exposition{m.expose(g)}.at("tankard_tls_certificate_expiry_timestamp_seconds"), 1.5e9);
 }
 
 TEST(Metrics, CacheCountsForHealth) {

@@ -33,7 +33,32 @@ openssl_ptr<X509> certificate(EVP_PKEY* key, const char* name, X509* issuer, lon
   return c;
 }
 
+template <class Write>
+void write_file(const std::filesystem::path& file, Write write) {
+  auto* const out = std::fopen(file.c_str(), "w");
+  if (!out) throw std::runtime_error("test_ca: cannot write " + file.string());
+  write(out);
+  std::fclose(out);
+}
+
 }  // namespace
+
+void issued::write(const std::filesystem::path& certificate_file, const std::filesystem::path& key_file) const {
+  write_file(certificate_file, [&](FILE* out) { PEM_write_X509(out, certificate.get()); });
+  write_file(key_file, [&](FILE* out) { PEM_write_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
+}
+
+std::string issued::fingerprint() const {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  X509_digest(certificate.get(), EVP_sha256(), digest, &size);
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
+  }
+  return hex;
+}
 
 test_ca::test_ca() : key_(EVP_EC_gen("P-256")) {
   certificate_ = certificate(key_.get(), "tankard test authority", nullptr, 1);
@@ -64,6 +89,30 @@ openssl_ptr<SSL_CTX> test_ca::server(const std::string& subject_alt_name, int ma
     SSL_CTX_set_max_proto_version(context.get(), max_version);
   }
   return context;
+}
+
+openssl_ptr<SSL_CTX> test_ca::client(const issued* own) const {
+  openssl_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), certificate_.get());
+  if (own) {
+    SSL_CTX_use_certificate(context.get(), own->certificate.get());
+    SSL_CTX_use_PrivateKey(context.get(), own->key.get());
+  }
+  return context;
+}
+
+issued test_ca::issue(const std::string& common_name, const std::string& subject_alt_name, long seconds) const {
+  issued out;
+  out.key.reset(EVP_EC_gen("P-256"));
+  static long serial = 1000;
+  out.certificate = certificate(out.key.get(), common_name.c_str(), certificate_.get(), ++serial);
+  X509_gmtime_adj(X509_getm_notAfter(out.certificate.get()), seconds);
+  if (!subject_alt_name.empty()) {
+    add_extension(out.certificate.get(), certificate_.get(), NID_subject_alt_name, subject_alt_name);
+  }
+  X509_sign(out.certificate.get(), key_.get(), EVP_sha256());
+  return out;
 }
 
 }  // namespace tankard::test

@@ -194,5 +194,18 @@ TEST_F(Admin, AClientThatLeavesHarmsNothing) {
   EXPECT_TRUE(changes.empty());
 }
 
+TEST_F(Admin, AUnixSocketNeedsNeitherTokenNorName) {
+  auto const from = [this](const char* peer) {
+    fake_exchange x{"PUT", "/api/v1/upstreams/git.corp:3000", {{"Host", "evil.example"}}, "{\"enabled\": false}"};
+    x.head().peer = peer;
+    x.run([this](http::exchange& e) { return service.handle(e); });
+    return x.status;
+  };
+  EXPECT_EQ(from("127.0.0.1"), 403u);
+  EXPECT_TRUE(changes.empty());
+  EXPECT_EQ(from("unix"), 200u);
+  EXPECT_EQ(changes.size(), 1u);
+}
+
 }  // namespace
 }  // namespace tankard::proxy::admin

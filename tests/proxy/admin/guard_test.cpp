@@ -55,11 +55,12 @@ TEST(Guard, BearerTokens) {
 }
 
 TEST(Guard, SaysWhereItIsExposed) {
-  EXPECT_FALSE(exposure_notice({"127.0.0.1", 1}));
-  EXPECT_FALSE(exposure_notice({"::1", 1}));
-  EXPECT_FALSE(exposure_notice({"localhost", 1}));
-  EXPECT_TRUE(exposure_notice({"0.0.0.0", 1}));
-  EXPECT_TRUE(exposure_notice({"10.0.0.1", 1}));
+  EXPECT_FALSE(exposure_notice("127.0.0.1"));
+  EXPECT_FALSE(exposure_notice("::1"));
+  EXPECT_FALSE(exposure_notice("localhost"));
+  EXPECT_FALSE(exposure_notice("unix:/run/tankard/admin.sock"));
+  EXPECT_TRUE(exposure_notice("0.0.0.0"));
+  EXPECT_TRUE(exposure_notice("10.0.0.1"));
 }
 
 }  // namespace

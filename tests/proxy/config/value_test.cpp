@@ -88,6 +88,29 @@ TEST(Value, ReadsAddresses) {
     EXPECT_FALSE(parse_endpoint(bad)) << bad;
 }
 
+TEST(Value, ReadsOtherPlacesToListen) {
+  for (auto const* text : {"unix:/run/tankard.sock", "systemd", "systemd:git", "none"})
+    EXPECT_EQ(to_string(parse_endpoint(text).value()), text);
+  EXPECT_EQ(parse_endpoint("unix:/a b").value().name, "/a b");
+  EXPECT_EQ(parse_endpoint("systemd:80").value().type, endpoint::kind::systemd);
+  for (auto const* bad : {"unix:", "unix:rel", "unix:/", "unix:/a/", "unix", "systemd:", "systemd:a:b", "None"})
+    EXPECT_FALSE(parse_endpoint(bad)) << bad;
+}
+
+TEST(Value, ModesAreOctalAndQuoted) {
+  unsigned mode = 0;
+  for (auto const* text : {"0660", "660", "00660"}) {
+    EXPECT_EQ(assign({value_type::mode}, &mode, untyped{text}), std::nullopt) << text;
+    EXPECT_EQ(mode, 0660u);
+  }
+  EXPECT_EQ(assign({value_type::mode}, &mode, std::string{"0600"}), std::nullopt);
+  EXPECT_EQ(show({value_type::mode}, &mode), "0600");
+  EXPECT_EQ(assign({value_type::mode}, &mode, std::int64_t{660}),
+            "must be an octal mode in quotes, such as \"0660\", is `660`");
+  for (auto const* bad : {"", "8", "-1", "0x1", "1777", "0660 "})
+    EXPECT_TRUE(assign({value_type::mode}, &mode, untyped{bad})) << bad;
+}
+
 TEST(Value, ShowsWhatItReads) {
   for (auto const* text : {"500ms", "3s", "90m", "12h", "1d", "0s"}) {
     std::chrono::milliseconds ms{};

@@ -95,6 +95,19 @@ TEST(Headers, CredentialTextTellsValuesAndRepeatsApart) {
   EXPECT_EQ(credential_text(make({{"Cookie", "b"}, {"Cookie", "a"}})), "cookie: b\ncookie: a\n");
 }
 
+TEST(Headers, CredentialHeadersKeepOrderRepeatsAndSpelling) {
+  const fields all = make({{"Host", "h"},
+                           {"cookie", "b"},
+                           {"Accept", "*/*"},
+                           {"AUTHORIZATION", "Basic X"},
+                           {"Cookie", "a"},
+                           {"Connection", "X-Hop"},
+                           {"X-Hop", "1"},
+                           {"Content-Length", "4"}});
+  EXPECT_EQ(list_of(credential_headers(all)), (pairs{{"cookie", "b"}, {"Cookie", "a"}, {"AUTHORIZATION", "Basic X"}}));
+  EXPECT_TRUE(list_of(credential_headers(make({{"Host", "h"}, {"User-Agent", "git"}}))).empty());
+}
+
 TEST(Headers, ProtocolVersionIsTheHighestKnownOne) {
   const std::pair<const char*, int> table[] = {
       {"", 0},           {"version=0", 0},           {"version=1", 1},           {"version=2", 2},

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,21 +48,41 @@ raw_client::raw_client(std::uint16_t port, const char* host) {
   addrinfo* found = nullptr;
   if (::getaddrinfo(host, std::to_string(port).c_str(), &hints, &found) != 0) return;
   fd_ = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const timeval limit{20, 0};
+  limit_waits();
   const int on = 1;
-  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const int connected = ::connect(fd_, found->ai_addr, found->ai_addrlen);
   ::freeaddrinfo(found);
   if (connected != 0) close();
 }
 
+raw_client::raw_client(const std::filesystem::path& unix_socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  unix_socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  limit_waits();
+  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) close();
+}
+
 raw_client::~raw_client() { close(); }
+
+void raw_client::limit_waits() {
+  const timeval limit{20, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+bool raw_client::start_tls(SSL_CTX* context) {
+  tls_ = SSL_new(context);
+  SSL_set_fd(tls_, fd_);
+  return SSL_connect(tls_) == 1;
+}
 
 bool raw_client::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = tls_ ? SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size()))
+                              : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -71,6 +92,8 @@ bool raw_client::send(std::string_view bytes) {
 void raw_client::end_sending() { ::shutdown(fd_, SHUT_WR); }
 
 void raw_client::close() {
+  SSL_free(tls_);
+  tls_ = nullptr;
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }
@@ -85,7 +108,7 @@ void raw_client::shrink_receive_buffer(int bytes) { ::setsockopt(fd_, SOL_SOCKET
 
 bool raw_client::fill() {
   char part[16384];
-  const ssize_t got = ::recv(fd_, part, sizeof part, 0);
+  const ssize_t got = tls_ ? SSL_read(tls_, part, sizeof part) : ::recv(fd_, part, sizeof part, 0);
   if (got < 0) was_reset_ = errno == ECONNRESET || errno == EPIPE;
   if (got <= 0) return false;
   input_.append(part, static_cast<std::size_t>(got));
@@ -118,7 +141,8 @@ std::string raw_client::read_to_end() {
 bool raw_client::at_end() {
   if (!input_.empty()) return false;
   char byte = 0;
-  const ssize_t got = ::recv(fd_, &byte, 1, 0);
+  const ssize_t got = tls_ ? SSL_read(tls_, &byte, 1) : ::recv(fd_, &byte, 1, 0);
+  if (tls_ && got <= 0) return true;
   if (got > 0) input_ += byte;
   if (got < 0) was_reset_ = errno == ECONNRESET;
   return got == 0 || was_reset_;

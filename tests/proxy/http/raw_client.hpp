@@ -2,7 +2,10 @@
 // A client that can send any bytes: a blocking socket without an opinion on HTTP. Every wait is bounded by 20 s, far
 // beyond what any test needs, so that a broken server fails a test instead of hanging it.
 
+#include <openssl/ssl.h>
+
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,11 +25,17 @@ struct raw_answer {
 class raw_client {
  public:
   explicit raw_client(std::uint16_t port, const char* host = "127.0.0.1");
+  explicit raw_client(const std::filesystem::path& unix_socket);
   ~raw_client();
   raw_client(const raw_client&) = delete;
   raw_client& operator=(const raw_client&) = delete;
 
   bool connected() const noexcept { return fd_ >= 0; }
+  /// Shakes hands; everything is TLS from then on. False where it fails.
+  bool start_tls(SSL_CTX* context);
+  SSL* tls() const noexcept { return tls_; }
+  /// The server ended TLS properly: nothing was cut off.
+  bool was_ended_properly() const noexcept { return (SSL_get_shutdown(tls_) & SSL_RECEIVED_SHUTDOWN) != 0; }
   bool send(std::string_view bytes);
   void end_sending();  ///< FIN
   void close();
@@ -45,10 +54,12 @@ class raw_client {
   raw_answer read_answer(bool to_head = false);
 
  private:
+  void limit_waits();
   bool fill();
   void read_chunks(raw_answer& answer);
 
   int fd_ = -1;
+  SSL* tls_ = nullptr;
   bool was_reset_ = false;
   std::string input_;
 };

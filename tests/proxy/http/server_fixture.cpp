@@ -22,7 +22,7 @@ void ServerFixture::serve(http::handler handle, http::server_limits limits) {
     reports_.push_back({r, x.request().target});
     changed_.notify_all();
   };
-  server.emplace(runtime, limits, std::move(handle), std::move(report));
+  server.emplace(runtime, limits, std::move(handle), std::move(report), edge);
   runtime.start();
   const auto bound = server->listen("127.0.0.1", 0);
   ASSERT_TRUE(bound.has_value());
@@ -43,6 +43,9 @@ void ServerFixture::serve_echo(http::server_limits limits) {
     http::fields headers;
     headers.set("X-Target", x.request().target);
     headers.set("X-Method", x.request().method_name);
+    headers.set("X-Peer", x.request().peer);
+    headers.set("X-Tls", x.request().tls ? "yes" : "no");
+    if (x.request().certificate) headers.set("X-Subject", x.request().certificate->subject);
     co_await x.respond(200, std::move(headers), body);
   };
   serve(echo, limits);

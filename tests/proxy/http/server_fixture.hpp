@@ -42,7 +42,7 @@ struct reported {
 
 class ServerFixture : public testing::Test {
  protected:
-  /// Starts a server on a free port of 127.0.0.1.
+  /// Starts a server on a free port of 127.0.0.1, plain and with `edge` as it is then.
   void serve(http::handler handle, http::server_limits limits = {});
   /// Reads the whole body and answers with it.
   void serve_echo(http::server_limits limits = {});
@@ -56,6 +56,7 @@ class ServerFixture : public testing::Test {
   bool wait_for(const std::function<bool(const http::server_stats&)>& wanted);
 
   net::io_runtime runtime{2};
+  http::edge_options edge;
   std::optional<http::server> server;
   std::uint16_t port = 0;
 

@@ -1,0 +1,27 @@
+#pragma once
+// Whom a verified client certificate names. A plain value.
+
+#include <openssl/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tankard::proxy::http {
+
+struct client_certificate {
+  std::string subject;             ///< one line (RFC 2253): "CN=ci,O=Example"
+  std::vector<std::string> names;  ///< DNS, URI and e-mail names (RFC 5280, 4.2.1.6), then the common names
+  std::string sha256;              ///< of the whole certificate, in hex
+
+  friend bool operator==(const client_certificate&, const client_certificate&) = default;
+};
+
+/// That of the client of a finished handshake; nothing where it showed none, or none that verified. Names with a NUL or
+/// a control character, which are made to be misread, are left out. At most 256 names.
+std::optional<client_certificate> read_client_certificate(SSL* of);
+
+/// The same of any certificate, verified or not.
+client_certificate describe(X509* certificate);
+
+}  // namespace tankard::proxy::http

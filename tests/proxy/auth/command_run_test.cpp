@@ -1,0 +1,103 @@
+#include "proxy/auth/command_run.hpp"
+
+#include "cache/io/subprocess.hpp"
+#include "tests/proxy/auth/gate_fixture.hpp"
+
+namespace tankard::proxy::auth {
+namespace {
+
+using testing::HasSubstr;
+using enum metrics::command_result;
+
+class CommandRun : public gate_fixture {
+ protected:
+  command_report run_script(const std::string& body, std::chrono::milliseconds timeout = 20s) {
+    config::credential c;
+    c.command = {script("command", body)};
+    c.command_timeout = timeout;
+    return test::run(io, run_command(command_of(c, "git.corp", {})));
+  }
+};
+
+TEST_F(CommandRun, PrintsAndEnds) {
+  auto const r = run_script("echo noise >&2; echo s3cret");
+  EXPECT_EQ(r.result, ok);
+  EXPECT_EQ(r.output, "s3cret\n");
+  EXPECT_EQ(r.cause, "");
+  EXPECT_EQ(r.words, "");
+}
+
+TEST_F(CommandRun, HasACleanEnvironment) {
+  ::setenv("TANKARD_TEST_SECRET", "hunter2", 1);
+  auto const r = run_script("exec env");
+  ::unsetenv("TANKARD_TEST_SECRET");
+  EXPECT_THAT(r.output, HasSubstr("TANKARD_UPSTREAM=git.corp\n"));
+  EXPECT_THAT(r.output, HasSubstr("LC_ALL=C\n"));
+  EXPECT_THAT(r.output, HasSubstr("PATH="));
+  EXPECT_EQ(r.output.find("hunter2"), std::string::npos);
+  EXPECT_EQ(r.output.find("TANKARD_REPOSITORY"), std::string::npos);
+  config::credential c;
+  auto const told = command_of(c, "git.corp", "group/project").environment;
+  EXPECT_THAT(told, testing::Contains("TANKARD_REPOSITORY=group/project"));
+  if (auto const* home = std::getenv("HOME")) EXPECT_THAT(told, testing::Contains("HOME=" + std::string(home)));
+}
+
+TEST_F(CommandRun, FindsNothingOnStdin) { EXPECT_EQ(run_script("cat; echo done").output, "done\n"); }
+
+TEST_F(CommandRun, FailureTellsTheLastWordsButNotWhatWasPrinted) {
+  auto const r = run_script(
+      "echo hunter2-hunter2; echo \"+ echo hunter2-hunter2\" >&2; printf 'no\\033[31m such key\\n' >&2; exit 3");
+  EXPECT_EQ(r.result, failed);
+  EXPECT_EQ(r.cause, "failed (exit 3)");
+  EXPECT_EQ(r.output, "");
+  EXPECT_EQ(r.words, "+ echo *** no [31m such key");
+}
+
+TEST_F(CommandRun, WhatCannotBeStarted) {
+  auto const r = test::run(io, run_command({.argv = {path("none")}, .environment = {}, .timeout = 1s}));
+  EXPECT_EQ(r.result, failed);
+  EXPECT_EQ(r.cause, "cannot be started: No such file or directory");
+}
+
+TEST_F(CommandRun, TooLongOutputEndsIt) {
+  auto const r = run_script("exec yes hunter2hunter2");
+  EXPECT_EQ(r.result, garbage);
+  EXPECT_EQ(r.cause, "printed more than 64 KiB");
+  EXPECT_EQ(r.output, "");
+  EXPECT_EQ(cache::subprocess::running(), 0u);
+}
+
+TEST_F(CommandRun, ASlowOneIsKilledWithItsChildren) {
+  auto const begun = std::chrono::steady_clock::now();
+  auto const r = run_script("echo $$ > " + path("pid") + "; echo hunter2; sleep 600 & wait", 300ms);
+  EXPECT_EQ(r.result, timed_out);
+  EXPECT_EQ(r.cause, "did not end within 300ms");
+  EXPECT_EQ(r.output, "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 60s);
+  EXPECT_EQ(cache::subprocess::running(), 0u);
+  EXPECT_NE(::kill(std::stoi(text_of("pid")), 0), 0);
+}
+
+TEST_F(CommandRun, OneThatClosesItsOutputAndStaysIsKilled) {
+  auto const r = run_script("echo token; exec >&-; sleep 600", 300ms);
+  EXPECT_EQ(r.result, timed_out);
+  EXPECT_EQ(cache::subprocess::running(), 0u);
+}
+
+TEST_F(CommandRun, ADescendantThatHoldsTheOutputHoldsUpNobody) {
+  auto const up = path("up");
+  auto const r =
+      run_script("setsid sh -c 'echo > " + up + "; sleep 5' & while [ ! -s " + up + " ]; do :; done; echo t", 2s);
+  EXPECT_EQ(r.result, timed_out);
+  EXPECT_EQ(r.cause, "ended, but left a program running that holds its output open");
+}
+
+TEST_F(CommandRun, SecretsAreBlottedOut) {
+  EXPECT_EQ(without_secrets("a ghs_12345678 b ghs_12345678", R"({"token": "ghs_12345678"})"), "a *** b ***");
+  EXPECT_EQ(without_secrets("short x y", "x y"), "short x y");
+  EXPECT_EQ(without_secrets("", "12345678"), "");
+  EXPECT_EQ(without_secrets("***12345678", "12345678"), "******");
+}
+
+}  // namespace
+}  // namespace tankard::proxy::auth

@@ -1,0 +1,309 @@
+// TLS on a listener: what a client must get, and what it must never take for a whole answer.
+
+#include "proxy/net/tls_certificates.hpp"
+#include "server_fixture.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/support/test_ca.hpp"
+
+namespace tankard::test {
+namespace {
+
+constexpr std::string_view get = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+constexpr std::string_view get_and_close = "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+class ServerTls : public ServerFixture {
+ protected:
+  test_ca ca;
+  temp_dir folder;
+  std::filesystem::path const certificate = folder.path() / "crt", key = folder.path() / "key";
+  std::unique_ptr<net::tls_certificates> certificates;
+  openssl_ptr<SSL_CTX> const trusting = ca.client();
+  std::uint16_t tls_port = 0;
+
+  ServerTls() { ca.issue("server", "DNS:localhost").write(certificate, key); }
+  ~ServerTls() override { drain(0s); }
+
+  /// Beside the plain listener of the fixture.
+  void listen_tls(net::client_certificates clients = net::client_certificates::off) {
+    auto opened = net::tls_certificates::open(
+        {.certificate = certificate, .key = key, .client_ca = ca.file(), .clients = clients});
+    ASSERT_TRUE(opened.has_value()) << opened.error();
+    certificates = std::move(*opened);
+    auto socket = net::open_tcp("127.0.0.1", 0);
+    ASSERT_TRUE(socket.has_value()) << socket.error();
+    tls_port = socket->port;
+    server->listen(std::move(*socket), [this] { return certificates->context(); });
+  }
+  /// What the server answers to a request of a client with this certificate; not valid where it does not.
+  raw_answer ask_with(const issued* own) {
+    const auto context = ca.client(own);
+    raw_client client(tls_port);
+    if (!client.start_tls(context.get()) || !client.send(get_and_close)) return {};
+    return client.read_answer();
+  }
+};
+
+TEST_F(ServerTls, AnswersAndKeepsTheConnection) {
+  serve_echo();
+  listen_tls();
+  raw_client client(tls_port);
+  ASSERT_TRUE(client.start_tls(trusting.get()));
+  for (int i = 0; i < 3; ++i) {
+    client.send(get);
+    const auto answer = client.read_answer();
+    EXPECT_EQ(answer.status, 200u);
+    EXPECT_EQ(answer.header("x-tls"), "yes");
+    EXPECT_EQ(answer.header("x-peer"), "127.0.0.1");
+    EXPECT_EQ(answer.header("x-subject"), "");
+  }
+  raw_client plain(port);
+  plain.send(get);
+  EXPECT_EQ(plain.read_answer().header("x-tls"), "no");
+}
+
+TEST_F(ServerTls, LargeBodiesGoBothWays) {
+  serve_echo();
+  listen_tls();
+  raw_client client(tls_port);
+  ASSERT_TRUE(client.start_tls(trusting.get()));
+  const std::string body(3 << 20, 'x');
+  client.send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  EXPECT_EQ(client.read_answer().body, body);
+}
+
+TEST_F(ServerTls, SpeaksNothingOldAndOffersHttp11) {
+  serve_echo();
+  listen_tls();
+  const auto old = ca.client();
+  SSL_CTX_set_security_level(old.get(), 0);
+  SSL_CTX_set_max_proto_version(old.get(), TLS1_1_VERSION);
+  EXPECT_FALSE(raw_client(tls_port).start_tls(old.get()));
+  const auto twelve = ca.client();
+  SSL_CTX_set_max_proto_version(twelve.get(), TLS1_2_VERSION);
+  SSL_CTX_set_alpn_protos(twelve.get(), reinterpret_cast<const unsigned char*>("\x02h2\x08http/1.1"), 12);
+  raw_client client(tls_port);
+  ASSERT_TRUE(client.start_tls(twelve.get()));
+  const unsigned char* chosen = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(client.tls(), &chosen, &size);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(chosen), size), "http/1.1");
+  EXPECT_NE(std::string(SSL_get_cipher(client.tls())).find("ECDHE"), std::string::npos);
+  const auto only_h2 = ca.client();
+  SSL_CTX_set_alpn_protos(only_h2.get(), reinterpret_cast<const unsigned char*>("\x02h2"), 3);
+  EXPECT_FALSE(raw_client(tls_port).start_tls(only_h2.get()));
+  const auto rsa_exchange = ca.client();
+  SSL_CTX_set_max_proto_version(rsa_exchange.get(), TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(rsa_exchange.get(), "kRSA");
+  EXPECT_FALSE(raw_client(tls_port).start_tls(rsa_exchange.get()));
+  EXPECT_TRUE(wait_for([](const auto& s) { return s.handshake_failures == 3; }));
+}
+
+TEST_F(ServerTls, RefusesToRenegotiate) {
+  serve_echo();
+  listen_tls();
+  const auto twelve = ca.client();
+  SSL_CTX_set_max_proto_version(twelve.get(), TLS1_2_VERSION);
+  raw_client client(tls_port);
+  ASSERT_TRUE(client.start_tls(twelve.get()));
+  EXPECT_EQ(SSL_renegotiate(client.tls()), 1);
+  EXPECT_NE(SSL_do_handshake(client.tls()), 1);
+}
+
+TEST_F(ServerTls, AWholeAnswerEndsWithCloseNotify) {
+  serve_echo();
+  listen_tls();
+  raw_client client(tls_port);
+  ASSERT_TRUE(client.start_tls(trusting.get()));
+  client.send(get_and_close);
+  EXPECT_TRUE(client.read_answer().complete);
+  EXPECT_TRUE(client.at_end());
+  EXPECT_TRUE(client.was_ended_properly());
+  raw_client old(tls_port);
+  ASSERT_TRUE(old.start_tls(trusting.get()));
+  old.send("GET /x HTTP/1.0\r\n\r\n");
+  old.read_to_end();
+  EXPECT_TRUE(old.was_ended_properly());
+}
+
+TEST_F(ServerTls, ABrokenAnswerNeverLooksWhole) {
+  auto handler = [](http::exchange& x) -> awaitable<void> {
+    const bool with_length = x.request().target == "/length";
+    co_await x.start(200, "OK", {}, with_length ? std::optional<std::uint64_t>(100) : std::nullopt);
+    co_await x.write(asio::buffer("part", 4));
+    if (x.request().target != "/thrown") co_return x.abort();
+    throw std::runtime_error("a fault");
+  };
+  serve(handler);
+  listen_tls();
+  for (const auto* request : {"GET /chunked HTTP/1.1\r\nHost: x\r\n\r\n", "GET /length HTTP/1.1\r\nHost: x\r\n\r\n",
+                              "GET /thrown HTTP/1.1\r\nHost: x\r\n\r\n", "GET /close HTTP/1.0\r\n\r\n"}) {
+    raw_client client(tls_port);
+    ASSERT_TRUE(client.start_tls(trusting.get()));
+    client.send(request);
+    const auto all = client.read_to_end();
+    EXPECT_FALSE(all.ends_with("0\r\n\r\n")) << request;
+    EXPECT_FALSE(client.was_ended_properly()) << request;
+  }
+}
+
+TEST_F(ServerTls, AnIdleConnectionIsClosedProperly) {
+  http::server_limits limits;
+  limits.keep_alive_timeout = 50ms;
+  serve_echo(limits);
+  listen_tls();
+  raw_client client(tls_port);
+  ASSERT_TRUE(client.start_tls(trusting.get()));
+  client.send(get);
+  EXPECT_TRUE(client.read_answer().complete);
+  EXPECT_TRUE(client.at_end());
+  EXPECT_TRUE(client.was_ended_properly());
+}
+
+TEST_F(ServerTls, PlainHttpIsToldSo) {
+  serve_echo();
+  listen_tls();
+  raw_client client(tls_port);
+  client.send(get);
+  const auto answer = client.read_answer();
+  EXPECT_EQ(answer.status, 400u);
+  EXPECT_NE(answer.body.find("HTTPS"), std::string::npos);
+  EXPECT_TRUE(client.at_end());
+  raw_client strange(tls_port);
+  strange.send("\x01\x02\x03");
+  EXPECT_TRUE(strange.at_end());
+  EXPECT_TRUE(wait_for([](const auto& s) { return s.handshake_failures == 2; }));
+  EXPECT_EQ(reports(0).size(), 0u);
+}
+
+TEST_F(ServerTls, AHandshakeIsLimitedCountedAndNotInTheWayOfOthers) {
+  http::server_limits limits;
+  limits.header_timeout = 100ms;
+  limits.max_connections = 2;
+  serve_echo(limits);
+  listen_tls();
+  raw_client silent(tls_port), slow(tls_port);
+  slow.send("\x16\x03\x01\x02");
+  ASSERT_TRUE(wait_for([](const auto& s) { return s.open_connections == 2; }));
+  raw_client third(tls_port);
+  ASSERT_TRUE(third.start_tls(trusting.get())) << "who is one too many is told inside TLS";
+  EXPECT_EQ(third.read_answer().status, 503u);
+  EXPECT_TRUE(silent.at_end());
+  EXPECT_TRUE(slow.at_end());
+  EXPECT_TRUE(wait_for([](const auto& s) { return s.open_connections == 0 && s.handshake_failures == 1; }))
+      << "the one that said nothing is no failure";
+}
+
+TEST_F(ServerTls, AHandshakeMayComeByteByByte) {
+  serve_echo();
+  listen_tls();
+  // The client's TLS works on memory, so that its bytes can be sent one at a time.
+  openssl_ptr<SSL_CTX> const context = ca.client();
+  SSL* const ssl = SSL_new(context.get());
+  SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  SSL_set_connect_state(ssl);
+  raw_client wire(tls_port);
+  SSL_do_handshake(ssl);
+  char byte = 0;
+  while (BIO_read(SSL_get_wbio(ssl), &byte, 1) == 1) ASSERT_TRUE(wire.send(std::string_view(&byte, 1)));
+  while (SSL_do_handshake(ssl) != 1) {
+    const auto part = wire.read_exactly(1);
+    ASSERT_EQ(part.size(), 1u);
+    BIO_write(SSL_get_rbio(ssl), part.data(), 1);
+  }
+  SSL_free(ssl);
+}
+
+TEST_F(ServerTls, ADrainEndsHandshakesAndIdleConnections) {
+  serve_echo();
+  listen_tls();
+  raw_client silent(tls_port), idle(tls_port);
+  ASSERT_TRUE(idle.start_tls(trusting.get()));
+  idle.send(get);
+  EXPECT_TRUE(idle.read_answer().complete);
+  ASSERT_TRUE(wait_for([](const auto& s) { return s.open_connections == 2; }));
+  drain(1h);
+  EXPECT_TRUE(silent.at_end());
+  EXPECT_TRUE(idle.at_end());
+}
+
+TEST_F(ServerTls, ANewCertificateIsForNewConnections) {
+  serve_echo();
+  listen_tls();
+  const auto name = [](raw_client& c) {
+    auto* const shown = SSL_get0_peer_certificate(c.tls());
+    return http::describe(shown).subject;
+  };
+  raw_client before(tls_port);
+  ASSERT_TRUE(before.start_tls(trusting.get()));
+  EXPECT_EQ(name(before), "CN=server");
+  ca.issue("renewed", "DNS:localhost").write(certificate, key);
+  ASSERT_EQ(certificates->look(false).what, net::tls_certificates::result::reloaded);
+  raw_client after(tls_port);
+  ASSERT_TRUE(after.start_tls(trusting.get()));
+  EXPECT_EQ(name(after), "CN=renewed");
+  before.send(get);
+  EXPECT_EQ(before.read_answer().status, 200u);
+}
+
+TEST_F(ServerTls, ClientCertificatesAreAskedForAndVerified) {
+  serve_echo();
+  listen_tls(net::client_certificates::optional);
+  const auto known = ca.issue("ci", "DNS:runner.example");
+  const auto ended = ca.issue("late", "", -60);
+  const test_ca stranger;
+  const auto unknown = stranger.issue("ci", "DNS:runner.example");
+  EXPECT_EQ(ask_with(nullptr).status, 200u);
+  EXPECT_EQ(ask_with(nullptr).header("x-subject"), "");
+  EXPECT_EQ(ask_with(&known).header("x-subject"), "CN=ci");
+  EXPECT_FALSE(ask_with(&unknown).valid);
+  EXPECT_FALSE(ask_with(&ended).valid);
+}
+
+TEST_F(ServerTls, ClientCertificatesMayBeRequired) {
+  serve_echo();
+  listen_tls(net::client_certificates::required);
+  const auto known = ca.issue("ci", "");
+  EXPECT_FALSE(ask_with(nullptr).valid);
+  EXPECT_EQ(ask_with(&known).status, 200u);
+  const auto context = ca.client(&known);
+  raw_client first(tls_port);
+  ASSERT_TRUE(first.start_tls(context.get()));
+  first.send(get_and_close);
+  EXPECT_TRUE(first.read_answer().complete);
+  SSL_SESSION* const session = SSL_get1_session(first.tls());
+  EXPECT_FALSE(SSL_SESSION_is_resumable(session)) << "verified at every connection";
+  SSL_SESSION_free(session);
+}
+
+TEST_F(ServerTls, WithoutClientCertificatesSessionsResume) {
+  serve_echo();
+  listen_tls();
+  raw_client first(tls_port);
+  ASSERT_TRUE(first.start_tls(trusting.get()));
+  first.send(get_and_close);
+  EXPECT_TRUE(first.read_answer().complete);
+  SSL_SESSION* const session = SSL_get1_session(first.tls());
+  EXPECT_TRUE(SSL_SESSION_is_resumable(session));
+  SSL_SESSION_free(session);
+}
+
+TEST(ClientCertificate, NamesAreThoseOfItsKindsAndTheCommonName) {
+  const test_ca ca;
+  const auto shown = ca.issue("ci runner", "DNS:a.example,URI:spiffe://x/y,email:ci@example.org,IP:192.0.2.1");
+  const auto got = http::describe(shown.certificate.get());
+  EXPECT_EQ(got.subject, "CN=ci runner");
+  EXPECT_EQ(got.names, (std::vector<std::string>{"a.example", "spiffe://x/y", "ci@example.org", "ci runner"}));
+  EXPECT_EQ(got.sha256, shown.fingerprint());
+  EXPECT_EQ(got.sha256.size(), 64u);
+}
+
+TEST(ClientCertificate, SubjectsAreOneLine) {
+  const test_ca ca;
+  const auto odd = ca.issue("a,b\nCN=admin", "");
+  const auto got = http::describe(odd.certificate.get());
+  EXPECT_EQ(got.subject, "CN=a\\,b\\0ACN=admin");
+  EXPECT_TRUE(got.names.empty()) << "a name with a line break is made to be misread";
+}
+
+}  // namespace
+}  // namespace tankard::test
