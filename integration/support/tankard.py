@@ -66,9 +66,47 @@ class Metrics:
         return any(n == name for n, _ in self.values)
 
 
-class Tankard:
-    def __init__(self, upstreams, cache_dir=None, settings=None, args=(), expect_leftovers=False):
-        """upstreams: URLs, or things with a `url`. settings: {key: value} for --set."""
+class RawClient:
+    """Talks git's protocol without git. Who derives from it has a `port` and a `mount()`."""
+
+    def target(self, repository, rest):
+        """Request target of a raw request: target("a.git", "info/refs?service=git-upload-pack")."""
+        return f"{self.mount()}/{http.quote(repository)}/{rest}"
+
+    def ask(self, method, target, headers=(), body=None, **more):
+        return http.ask(self.port, method, target, headers, body, **more)
+
+    def advertisement(self, repository, headers=()):
+        return self.ask("GET", self.target(repository, "info/refs?service=git-upload-pack"), [*GIT_V2, *headers])
+
+    def command(self, repository, body, headers=(), **more):
+        return self.ask("POST", self.target(repository, "git-upload-pack"),
+                        [*GIT_V2, ("Content-Type", "application/x-git-upload-pack-request"),
+                         ("Accept", "application/x-git-upload-pack-result"), *headers], body, **more)
+
+    def ls_refs(self, repository, *prefixes, headers=()):
+        return self.command(repository, pkt.ls_refs(*prefixes), headers)
+
+    def fetch(self, repository, *wants, headers=()):
+        return self.command(repository, pkt.fetch(wants), headers)
+
+    def push_advertisement(self, repository, headers=()):
+        return self.ask("GET", self.target(repository, "info/refs?service=git-receive-pack"), headers)
+
+
+class Direct(RawClient):
+    """Asks a server on a port as it is, without tankard."""
+
+    def __init__(self, port):
+        self.port = port
+
+    def mount(self):
+        return ""
+
+
+class Tankard(RawClient):
+    def __init__(self, upstreams, cache_dir=None, settings=None, args=(), expect_leftovers=False, clock=None):
+        """upstreams: URLs, or things with a `url`. settings: {key: value} for --set. clock: a ShiftedClock."""
         self.upstreams = [u if isinstance(u, str) else u.url for u in ([upstreams] if not isinstance(upstreams, (list, tuple)) else upstreams)]
         self._own = None
         if cache_dir is None:
@@ -79,6 +117,7 @@ class Tankard:
                          "auth.key_file": os.path.join(os.path.dirname(self.cache_dir), "credential.key"), **(settings or {})}
         self.args = list(args)
         self.expect_leftovers = expect_leftovers
+        self.clock = clock
         self.process = None
         self._terminating = False
         self.port = self.tls_port = self.admin_port = None  # of a Unix socket: its path
@@ -104,7 +143,8 @@ class Tankard:
         self._terminating = False
         self._life = len(self._lines)
         import subprocess
-        self.process = processes.start(self.argv(*more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(), cwd="/")
+        self.process = processes.start(self.argv(*more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/",
+                                       env={**environment(), **(self.clock.environment() if self.clock else {})})
         self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self._reader.start()
         if wait:
@@ -221,25 +261,17 @@ class Tankard:
         at = f"{userinfo}@" if userinfo else ""
         return f"http://{at}127.0.0.1:{self.port}{self.mount(upstream)}/{http.quote(repository)}"
 
-    def target(self, repository, rest):
-        """Request target of a raw request: target("a.git", "info/refs?service=git-upload-pack")."""
-        return f"{self.mount()}/{http.quote(repository)}/{rest}"
+    def setting(self, key, upstream=None):
+        """Key of a setting of an upstream (the first one): setting("auth.scope")."""
+        return f"upstream.{self.mount(upstream)[1:]}.{key}"
 
-    # Talking to it without git
+    @property
+    def key_file(self):
+        return self.settings["auth.key_file"]
 
-    def ask(self, method, target, headers=(), body=None, **more):
-        return http.ask(self.port, method, target, headers, body, **more)
-
-    def advertisement(self, repository, headers=()):
-        return self.ask("GET", self.target(repository, "info/refs?service=git-upload-pack"), [*GIT_V2, *headers])
-
-    def command(self, repository, body, headers=(), **more):
-        return self.ask("POST", self.target(repository, "git-upload-pack"),
-                        [*GIT_V2, ("Content-Type", "application/x-git-upload-pack-request"),
-                         ("Accept", "application/x-git-upload-pack-result"), *headers], body, **more)
-
-    def ls_refs(self, repository, *prefixes, headers=()):
-        return self.command(repository, pkt.ls_refs(*prefixes), headers)
+    @property
+    def decision_file(self):
+        return os.path.join(self.cache_dir, "access", "decisions.v1.sqlite")
 
     # Administration
 

@@ -93,6 +93,8 @@ def git_http_backend():
 
 
 class Upstream:
+    nginx_conf = _NGINX          # what a host with other rules replaces
+
     def __init__(self, workers=8):
         self.root = tempfile.mkdtemp(prefix="tankard-upstream-")
         self.repos = os.path.join(self.root, "repos")
@@ -107,7 +109,11 @@ class Upstream:
         with open(os.path.join(self.root, "htpasswd"), "w", encoding="utf-8") as file:
             file.write(f"{USER}:{{PLAIN}}{PASSWORD}\n")
         with open(os.path.join(self.root, "git.conf"), "w", encoding="utf-8") as file:
-            file.write(_GIT_CONF.format(root=self.root, backend=git_http_backend()))
+            file.write(_GIT_CONF.format(root=self.root, backend=self.backend()))
+
+    def backend(self):
+        """The program that answers what nginx lets in."""
+        return git_http_backend()
 
     def __enter__(self):
         self.start()
@@ -144,7 +150,7 @@ class Upstream:
         user = "user root;" if os.geteuid() == 0 else ""
         conf = os.path.join(self.root, "nginx.conf")
         with open(conf, "w", encoding="utf-8") as file:
-            file.write(_NGINX.format(root=self.root, port=port, user=user))
+            file.write(self.nginx_conf.format(root=self.root, port=port, user=user))
         log = open(os.path.join(self.root, "nginx.log"), "ab")
         self._nginx = processes.start(["nginx", "-p", self.root, "-c", conf, "-e", os.path.join(self.root, "error.log")],
                                       stdout=log, stderr=log, env={"PATH": "/usr/sbin:/usr/bin:/bin"})
