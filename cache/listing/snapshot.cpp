@@ -92,6 +92,7 @@ snapshot make_next(const snapshot& former, const listing_answer& a) {
   next.gone = false;
   if (a.anonymous) {
     next.is_public = true;
+    next.unconfirmed = false;
     next.public_checked = std::max(next.public_checked, a.asked_at);
   }
   return next;
@@ -292,9 +293,9 @@ snapshot_ptr with_doubt(const snapshot_ptr& s) {
 }
 
 snapshot_ptr with_publicness_unconfirmed(const snapshot_ptr& s) {
-  if (!s || s->public_checked == unknown_time) return s;
+  if (!s || s->unconfirmed) return s;
   auto next = std::make_shared<snapshot>(*s);
-  next->public_checked = unknown_time;
+  next->unconfirmed = true;
   return next;
 }
 

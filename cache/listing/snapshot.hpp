@@ -67,6 +67,7 @@ struct snapshot {
   std::vector<former_tip> former_tips;  ///< sorted by oid
   std::vector<shrunk_listing> shrunk;   ///< held back, at most max_shrunk_listings
   bool gone = false;                    ///< with_revocation: a later success begins a new generation
+  bool unconfirmed = false;             ///< with_publicness_unconfirmed: public counts again when a listing says so
   bool doubted = false;                 ///< with_doubt: only a listing that shares a tip shows that it is the same one
 
   std::size_t memory_bytes() const noexcept;

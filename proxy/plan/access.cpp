@@ -44,8 +44,7 @@ obstacle obstacle_of(const upstream::admission& a) noexcept {
 
 bool counts_as_public(const cache::snapshot* snapshot, bool may_be_public, outage_scope scope,
                       const cache::clock& clock) {
-  return snapshot != nullptr && may_be_public && snapshot->is_public && !snapshot->gone &&
-         snapshot->public_checked != cache::unknown_time &&
+  return snapshot != nullptr && may_be_public && snapshot->is_public && !snapshot->gone && !snapshot->unconfirmed &&
          clock.age(snapshot->public_checked) <= lifetime_of_publicness(scope);
 }
 

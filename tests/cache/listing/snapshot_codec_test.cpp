@@ -13,7 +13,7 @@ auto text(std::string s) { return std::make_shared<const std::string>(std::move(
 
 snapshot full_snapshot(fake_clock& c) {
   snapshot s = empty_snapshot({"up", "org/repo", "viewer"});
-  s.doubted = true;
+  s.doubted = s.unconfirmed = true;
   s.is_public = true;
   s.public_checked = c.now() - 1min;
   s.updated = c.now() - 2min;
@@ -54,7 +54,7 @@ TEST(SnapshotCodec, ReadsWhatItWrote) {
   EXPECT_EQ(read->key, s.key);
   EXPECT_EQ(read->generation, s.generation);
   EXPECT_TRUE(read->is_public);
-  EXPECT_TRUE(read->doubted);
+  EXPECT_TRUE(read->doubted && read->unconfirmed);
   EXPECT_FALSE(read->gone);
   EXPECT_EQ(read->updated, s.updated);
   EXPECT_EQ(read->table->refs(), s.table->refs());

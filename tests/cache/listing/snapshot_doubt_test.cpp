@@ -76,12 +76,13 @@ TEST_F(SnapshotInDoubt, PublicnessWaitsForTheNextListingInTheSameLife) {
   auto const s = apply_listing(nullptr, key, a, c).next;
   auto const unsure = with_publicness_unconfirmed(s);
   EXPECT_TRUE(unsure->is_public);
-  EXPECT_EQ(unsure->public_checked, unknown_time);
+  EXPECT_TRUE(unsure->unconfirmed);
   c.advance(1s);
   auto again = a;
   again.asked_at = c.now();
   auto const sure = apply_listing(unsure, key, again, c).next;
   EXPECT_EQ(sure->generation, s->generation);
+  EXPECT_FALSE(sure->unconfirmed);
   EXPECT_EQ(sure->public_checked, c.now());
 }
 

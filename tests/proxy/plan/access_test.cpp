@@ -80,9 +80,17 @@ TEST_F(Access, PublicIsForEverybody_AndCountsWithoutLimitOnlyWhileTheHostIsAway)
   }
 }
 
-TEST_F(Access, PublicThatWaitsToBeConfirmedIsNotPublic) {
+TEST_F(Access, WhatWasPublicAtAnUnknownTimeIsShownWhileNobodyElseCanBeAsked) {
   listed.is_public = true;
   listed.public_checked = cache::unknown_time;
+  for (auto const o : {none, ours, limited, repository}) EXPECT_FALSE(sees({}, o));
+  EXPECT_TRUE(sees({}, away));
+}
+
+TEST_F(Access, PublicThatWaitsToBeConfirmedIsNotPublic) {
+  listed.is_public = true;
+  listed.public_checked = clock.now();
+  listed.unconfirmed = true;
   for (auto const o : {none, ours, limited, repository, perhaps_away, away}) EXPECT_FALSE(sees({}, o));
 }
 
