@@ -63,7 +63,8 @@ void decision_book::impl::run() {
     }
     if (steady::now() < retry_at) continue;
     turn const mine(*this, l);
-    note_attempt(round(l, part::everything));  // raises the mark also where nothing else is to be written
+    if (!ticked && !table.has_work()) continue;  // somebody else had the turn before, and wrote it
+    note_attempt(round(l, part::everything));    // raises the mark also where nothing else is to be written
   }
 }
 

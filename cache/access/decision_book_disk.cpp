@@ -52,9 +52,9 @@ void decision_book::impl::load(lock& l) {
 void decision_book::impl::take_over(lock& l, const saved_decisions& saved) {
   auto const now = time.wall_now();
   auto const latest_good = now + options.clock_tolerance;
-  counts.damaged = saved.damaged;
+  counts.damaged = saved.bad.size();
   counts.clock_went_back = saved.mark && *saved.mark > latest_good;
-  bool const ageless = counts.clock_went_back || (!saved.mark && (!saved.rows.empty() || saved.damaged > 0));
+  bool const ageless = counts.clock_went_back || (!saved.mark && (!saved.rows.empty() || !saved.bad.empty()));
   if (ageless) {
     clear(l, counts.clock_went_back ? "the clock went back while tankard was away"
                                     : "the time they were last written is missing or damaged");
@@ -70,8 +70,8 @@ void decision_book::impl::take_over(lock& l, const saved_decisions& saved) {
     table.restore(row.id, row.says, time.now() - age);
     if (row.says == verdict::deny) ++denials_on_disk;
   }
-  if (saved.damaged > 0)
-    tell(l, std::to_string(saved.damaged) + " saved decisions are damaged, and count no more", "wrong seal");
+  if (!saved.bad.empty())
+    tell(l, std::to_string(saved.bad.size()) + " saved decisions are damaged, and count no more", "wrong seal");
   if (first_write(l, saved.bad)) return;
   if (file.is_removable()) return;  // a denial can still take the whole file along
   table.clear();
@@ -105,7 +105,7 @@ bool decision_book::impl::ready(lock& l) {
     return std::pair(std::move(opened), clean);
   }();
   auto const& [opened, clean] = made;
-  bool const strange = opened && (!opened->rows.empty() || opened->damaged > 0);
+  bool const strange = opened && (!opened->rows.empty() || !opened->bad.empty());
   if (opened && !strange) return true;
   ++counts.write_failures;
   if (!opened && opened.error().kind == file_trouble::newer)

@@ -2,13 +2,11 @@
 
 #include <sqlite3.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
 #include <memory>
 #include <string_view>
-#include <unordered_set>
 
 namespace tankard::cache {
 namespace {
@@ -120,9 +118,9 @@ void decision_database::set_up() {
   ::sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   ::sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   run("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA locking_mode=EXCLUSIVE;");
-  if (text_of("PRAGMA journal_mode=TRUNCATE") != "truncate\n")
+  if (text_of("PRAGMA journal_mode=PERSIST") != "persist\n")
     throw failure{{file_trouble::unusable, "SQLite does not keep a journal here"}};
-  run("PRAGMA synchronous=EXTRA; PRAGMA secure_delete=ON;");
+  run("PRAGMA synchronous=EXTRA; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=1048576;");
   if (number_of("PRAGMA synchronous") != 3 || number_of("PRAGMA secure_delete") != 1)
     throw failure{{file_trouble::unusable, "SQLite does not write durably here"}};
 }
@@ -153,29 +151,24 @@ void decision_database::prepare_tables() {
 
 saved_decisions decision_database::read_all() {
   saved_decisions out;
-  std::unordered_set<row_id, row_id_hash> seen;
-  std::unordered_set<row_id, row_id_hash> bad;
   statement const s(prepare("SELECT id, verdict, asked_at, mac FROM decision"));
+  std::optional<row_id> before;
   int code = 0;
   while ((code = ::sqlite3_step(s.get())) == SQLITE_ROW) {
     auto const id = digest_at(s.get(), 0);
+    // They come in the order of their ids. Where they do not, a denial may not have found the allow it was to replace.
+    if (!id || (before && *id <= *before)) throw failure{{file_trouble::damaged, "its rows are out of order"}};
+    before = id;
     auto const says = ::sqlite3_column_int64(s.get(), 1);
     auto const mac = digest_at(s.get(), 3);
-    decision_row const row{id.value_or(row_id{}), says == 1 ? verdict::allow : verdict::deny,
+    decision_row const row{*id, says == 1 ? verdict::allow : verdict::deny,
                            wall_of(::sqlite3_column_int64(s.get(), 2))};
-    bool const twice = id && !seen.insert(*id).second;
-    bool const good = id && mac && (says == 0 || says == 1) && !twice && same_digest(*mac, seal_.of(row));
-    if (good) {
+    if (mac && (says == 0 || says == 1) && same_digest(*mac, seal_.of(row)))
       out.rows.push_back(row);
-      continue;
-    }
-    ++out.damaged;
-    if (id) bad.insert(*id);
+    else
+      out.bad.push_back(*id);
   }
   check(code);
-  // Of two rows of one id none counts: which came later is not known.
-  std::erase_if(out.rows, [&](const decision_row& row) { return bad.contains(row.id); });
-  out.bad.assign(bad.begin(), bad.end());
   out.mark = read_mark();
   return out;
 }

@@ -3,9 +3,10 @@
 // call blocks.
 //
 // Why not write-ahead logging: a damaged or lost log silently ends before the denial it held, and the allow in the
-// database counts again. Here a committed denial has overwritten the allow in the one file there is. TRUNCATE, because
-// SQLite flushes a truncated journal: one that is unlinked may come back after a power failure and undo the denial.
-// secure_delete, so that no former row is left in a page for a flipped bit to point at.
+// database counts again. Here a committed denial has overwritten the allow in the one file there is. A rollback journal
+// that SQLite ends by zeroing its head (PERSIST), because it flushes that: one that is unlinked may come back after a
+// power failure and undo the denial. secure_delete, so that no former row is left in a page for a flipped bit to point
+// at.
 
 #include <cstdint>
 #include <filesystem>
@@ -35,9 +36,8 @@ struct file_problem {
 };
 
 struct saved_decisions {
-  std::vector<decision_row> rows;  ///< sealed, each id once
-  std::vector<row_id> bad;         ///< ids of rows without a good seal, or that stand twice
-  std::size_t damaged = 0;         ///< so many rows
+  std::vector<decision_row> rows;  ///< each id once
+  std::vector<row_id> bad;         ///< of rows without a good seal
   std::optional<wall_point> mark;  ///< nullopt: missing, or without a good seal
 };
 

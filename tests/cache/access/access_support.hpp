@@ -3,13 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <mutex>
 
 #include "cache/access/decision_book.hpp"
-#include "tests/support/fake_clock.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace tankard::test {
@@ -45,9 +45,27 @@ inline void put(const fs::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
 }
 
+/// A clock that stands still until a test moves it, while other threads read it.
+class shared_clock final : public cache::clock {
+ public:
+  boot_point now() const noexcept override { return boot_point(1000h + moved_.load()); }
+  cache::wall_point wall_now() const noexcept override {
+    return cache::wall_point(500'000h + moved_.load() - back_.load());
+  }
+  boot_point advance(std::chrono::nanoseconds by) {
+    moved_ = moved_.load() + by;
+    return now();
+  }
+  void set_wall_back(std::chrono::nanoseconds by) { back_ = back_.load() + by; }
+
+ private:
+  std::atomic<std::chrono::nanoseconds> moved_{0ns};
+  std::atomic<std::chrono::nanoseconds> back_{0ns};
+};
+
 struct book_dir {
   temp_dir dir;
-  fake_clock clock;
+  shared_clock clock;
   std::mutex mu;
   std::vector<std::string> problems;  // guarded by mu
 
@@ -55,22 +73,21 @@ struct book_dir {
     decision_book_options o;
     o.file = access() / "decisions.v1.sqlite";
     o.key = some_key();
-    o.mark_every = 1h;  // the writer's thread leaves the clock alone while a test moves it
+    o.mark_every = 1h;  // only what a test does is written
     return o;
   }
   fs::path access() const { return dir.path() / "access"; }
   fs::path file() const { return options().file; }
   fs::path quarantine() const { return access() / "quarantine"; }
 
-  std::unique_ptr<decision_book> open(const decision_book_options& o, const cache::clock& c) {
-    auto made = std::make_unique<decision_book>(o, c, [this](const std::string& what, const std::string& cause) {
+  std::unique_ptr<decision_book> open(const decision_book_options& o) {
+    auto made = std::make_unique<decision_book>(o, clock, [this](const std::string& what, const std::string& cause) {
       std::lock_guard const l(mu);
       problems.push_back(what + ": " + cause);
     });
     made->load();
     return made;
   }
-  std::unique_ptr<decision_book> open(const decision_book_options& o) { return open(o, clock); }
   std::unique_ptr<decision_book> open() { return open(options()); }
 
   /// What a power failure at this moment would leave behind, loaded.

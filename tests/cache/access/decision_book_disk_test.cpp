@@ -1,12 +1,10 @@
-// What stands on disk, when, and what happens where the disk or the clock does not do what it should.
+// What stands on disk, and when; what of it counts at the next start.
 
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <thread>
 
@@ -30,31 +28,6 @@ mode_t mode_of(const fs::path& p) {
   struct stat st {};
   ::stat(p.c_str(), &st);
   return st.st_mode & 07777;
-}
-
-/// Runs `check` in a process of its own; true where it returned true.
-template <class F>
-bool in_child(F&& check) {
-  pid_t const child = ::fork();
-  if (child == 0) {
-    try {
-      ::_exit(check() ? 0 : 1);
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "%s\n", e.what());
-      ::_exit(2);
-    }
-  }
-  int status = 0;
-  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-/// No file takes a byte more, as on a full disk; or takes them again.
-void let_disk_take(bool something) {
-  ::signal(SIGXFSZ, SIG_IGN);
-  rlimit limit{};
-  ::getrlimit(RLIMIT_FSIZE, &limit);
-  limit.rlim_cur = something ? limit.rlim_max : 0;
-  ::setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 TEST(DecisionBookDisk, ADenialIsThereBeforeTheCallReturns) {
@@ -158,40 +131,27 @@ TEST(DecisionBookDisk, TheLatestTimeIsThatOfTheLastWriteOfAnything) {
   EXPECT_TRUE(d.open()->stats().clock_went_back);
 }
 
-/// Wall and boot time that other threads may read while a test moves them.
-class shared_clock final : public cache::clock {
- public:
-  boot_point now() const noexcept override { return boot_point(std::chrono::hours(1000) + nanoseconds(moved_)); }
-  wall_point wall_now() const noexcept override {
-    return wall_point(std::chrono::hours(500'000) + nanoseconds(moved_));
-  }
-  void advance(std::chrono::nanoseconds by) { moved_ += by.count(); }
-
- private:
-  using nanoseconds = std::chrono::nanoseconds;
-  std::atomic<std::int64_t> moved_ = 0;
-};
-
 TEST(DecisionBookDisk, TheLatestTimeIsKeptAlsoWhereNothingHappens_AndWhatExpiredGoes) {
   book_dir d;
-  shared_clock moving;
   auto o = d.options();
   o.mark_every = 1ms;
-  auto const b = d.open(o, moving);
-  b->allow(who(1), moving.now());
-  moving.advance(13h);
-  auto const saved_mark = [&] {
-    auto copy = d.options();
-    copy.file = d.dir.path() / "copy.sqlite";
-    for (auto const* suffix : {"", "-journal"})
-      fs::copy_file(d.file().string() + suffix, copy.file.string() + suffix, fs::copy_options::overwrite_existing);
-    decision_seal const seal(copy.key);
+  auto const b = d.open(o);
+  b->allow(who(1), d.clock.now());
+  d.clock.advance(13h);
+  decision_seal const seal(o.key);
+  auto const copy = d.dir.path() / "copy.sqlite";
+  auto const saved_mark = [&] {  // copied while it is being written: not every copy can be read
+    for (auto const* suffix : {"", "-journal"}) put(copy.string() + suffix, content(d.file().string() + suffix));
     decision_database db(seal);
-    auto const saved = db.open(copy.file);
+    auto const saved = db.open(copy);
     return saved && saved->rows.empty() ? saved->mark.value_or(wall_point{}) : wall_point{};
   };
-  for (int n = 0; n < 5000 && saved_mark() != moving.wall_now(); ++n) std::this_thread::sleep_for(2ms);
-  EXPECT_EQ(saved_mark(), moving.wall_now());
+  auto seen = saved_mark();
+  for (int n = 0; n < 5000 && seen != d.clock.wall_now(); ++n) {
+    std::this_thread::sleep_for(2ms);
+    seen = saved_mark();
+  }
+  EXPECT_EQ(seen, d.clock.wall_now());
 }
 
 TEST(DecisionBookDisk, WithoutAGoodMarkEverythingIsDropped) {
@@ -299,140 +259,6 @@ TEST(DecisionBookDisk, ANewerVersionsFileIsLeftAlone_AndNobodyIsAllowedFromIt) {
   EXPECT_EQ(content(d.file()), before);
   EXPECT_EQ(files_in(d.access()), names);
   EXPECT_EQ(content(d.access() / "decisions.v2.sqlite"), "somebody's");
-}
-
-// In a child, because the limit is the process's.
-TEST(DecisionBookDisk, OnAFullDiskADenialTakesTheWholeFileAlong_AndTheRestComesBackLater) {
-  book_dir d;
-  EXPECT_TRUE(in_child([&] {
-    auto const b = d.open();
-    for (int n : {1, 2}) b->allow(who(n), d.clock.now());
-    bool good = b->save() && fs::exists(d.file());
-    let_disk_take(false);
-    good =
-        good && b->deny(who(1), d.clock.now()) && !fs::exists(d.file()) && d.told("all saved decisions were removed");
-    good = good && !b->allowed_at(who(1)) && b->allowed_at(who(2)) && !b->save();
-    good = good && !b->deny(who(9), d.clock.now()) && b->deny(who(2), d.clock.now());
-    b->allow(who(3), d.clock.now());
-    let_disk_take(true);
-    return good && b->save() && b->stats().write_failures > 0;
-  }));
-  auto const b = d.open();
-  EXPECT_FALSE(b->allowed_at(who(1)));
-  EXPECT_FALSE(b->allowed_at(who(2)));
-  EXPECT_TRUE(b->allowed_at(who(3)));
-}
-
-TEST(DecisionBookDisk, OnAFullDiskAllowsAreKeptInMemoryAndWrittenLater) {
-  book_dir d;
-  EXPECT_TRUE(in_child([&] {
-    auto const b = d.open();
-    b->allow(who(1), d.clock.now());
-    bool good = b->save();
-    let_disk_take(false);
-    for (int n = 2; n < 200; ++n) b->allow(who(n), d.clock.now());
-    good = good && !b->save() && !b->save() && b->allowed_at(who(150)) && fs::exists(d.file());
-    good = good && d.told("cannot be saved");
-    let_disk_take(true);
-    return good && b->save();
-  }));
-  auto const b = d.open();
-  for (int n = 1; n < 200; ++n) EXPECT_TRUE(b->allowed_at(who(n))) << n;
-}
-
-TEST(DecisionBookDisk, AStartOnAFullDiskKnowsWhatWasSaved_AndStillRevokesIt) {
-  book_dir d;
-  for (int n : {1, 2}) allow_and_save(d, *d.open(), who(n));
-  EXPECT_TRUE(in_child([&] {
-    let_disk_take(false);
-    auto const b = d.open();
-    bool const loaded = b->allowed_at(who(1)) && b->allowed_at(who(2));
-    return loaded && b->deny(who(1), d.clock.now()) && !fs::exists(d.file());
-  }));
-  EXPECT_FALSE(d.open()->allowed_at(who(1)));
-}
-
-TEST(DecisionBookDisk, WhereThereCanBeNoFileItWorksInMemory) {
-  book_dir d;
-  put(d.dir.path() / "access", "a file");
-  auto b = d.open();
-  EXPECT_TRUE(d.told("cannot be"));
-  b->allow(who(1), d.clock.now());
-  EXPECT_TRUE(b->allowed_at(who(1)));
-  EXPECT_FALSE(b->save());
-  EXPECT_TRUE(b->deny(who(1), d.clock.now()));
-  b->allow(who(2), d.clock.now());
-  fs::remove(d.dir.path() / "access");
-  EXPECT_TRUE(b->save()) << "and it goes on trying";
-  b.reset();
-  EXPECT_TRUE(d.open()->allowed_at(who(2)));
-}
-
-/// Files and folders are as they are for who is not root.
-bool as_nobody(book_dir& d) {
-  constexpr uid_t nobody = 65534;
-  if (::geteuid() != 0) return true;
-  for (auto const& p : {d.dir.path(), d.access(), d.file(), fs::path(d.file().string() + "-journal")})
-    if (::chown(p.c_str(), nobody, nobody) != 0) return false;
-  return ::setuid(nobody) == 0;
-}
-
-TEST(DecisionBookDisk, WhereNothingCanBeRemovedTheFileIsEmptied) {
-  book_dir d;
-  for (int n : {1, 2}) allow_and_save(d, *d.open(), who(n));
-  EXPECT_TRUE(in_child([&] {
-    if (!as_nobody(d)) return false;
-    auto const b = d.open();
-    ::chmod(d.access().c_str(), 0500);
-    let_disk_take(false);
-    bool const loaded = b->allowed_at(who(1)).has_value();
-    return loaded && b->deny(who(1), d.clock.now()) && fs::file_size(d.file()) == 0;
-  }));
-  ::chmod(d.access().c_str(), 0700);
-  EXPECT_FALSE(d.open()->allowed_at(who(1)));
-}
-
-TEST(DecisionBookDisk, WhatCanNeitherBeWrittenNorRemovedAllowsNobody) {
-  book_dir d;
-  for (int n : {1, 2}) allow_and_save(d, *d.open(), who(n));
-  EXPECT_TRUE(in_child([&] {
-    if (!as_nobody(d)) return false;
-    ::chmod(d.file().c_str(), 0400);
-    ::chmod(d.access().c_str(), 0500);
-    auto const b = d.open();
-    bool good = !b->allowed_at(who(1)) && d.told("REMOVED");
-    b->allow(who(1), d.clock.now());
-    good = good && b->allowed_at(who(1)) && b->deny(who(1), d.clock.now()) && !b->allowed_at(who(1)) && !b->save();
-    ::chmod(d.access().c_str(), 0700);
-    return good && b->save();
-  }));
-  EXPECT_FALSE(d.open()->allowed_at(who(1)));
-  EXPECT_FALSE(d.open()->allowed_at(who(2)));
-}
-
-TEST(DecisionBookDisk, AFileThatIsTakenAwayIsWrittenAnew) {
-  book_dir d;
-  auto b = d.open();
-  allow_and_save(d, *b, who(1));
-  fs::remove(d.file());
-  b->allow(who(2), d.clock.now());
-  while (!b->save()) {
-  }
-  b.reset();
-  b = d.open();
-  EXPECT_TRUE(b->allowed_at(who(1)));
-  EXPECT_TRUE(b->allowed_at(who(2)));
-}
-
-TEST(DecisionBookDisk, AnOlderFilePutInItsPlaceDoesNotOutliveADenial) {
-  book_dir d;
-  auto b = d.open();
-  allow_and_save(d, *b, who(1));
-  fs::copy_file(d.file(), d.dir.path() / "backup");
-  fs::rename(d.dir.path() / "backup", d.file());
-  EXPECT_TRUE(b->deny(who(1), d.clock.now()));
-  b.reset();
-  EXPECT_FALSE(d.open()->allowed_at(who(1)));
 }
 
 struct message {

@@ -13,7 +13,7 @@ using part = decision_table::part;
 row_id id(unsigned char n) { return {n, 1, 2, 3}; }
 
 struct table_test : testing::Test {
-  fake_clock clock;
+  shared_clock clock;
   decision_table t{{.max_entries = 3, .keep = 12h, .rewrite_after = 60s}, clock};
 
   disk_work take() { return t.take(part::everything, 100); }
