@@ -148,18 +148,9 @@ bool may_keep(const snapshot_ptr& former, const listing_answer& a) {
   return former->gone || !former->table->outdates(a.question, a.asked_at);
 }
 
-// Whether a listing is of what was listed before; nullopt where one of the two lists nothing.
-std::optional<bool> shares_a_tip(const snapshot& former, const listing_answer& a) {
-  auto const has_value = [](auto const& r) { return !r.unborn; };
-  auto const known = [&](auto const& r) { return !r.unborn && former.table->is_tip(r.oid); };
-  if (std::ranges::none_of(former.table->refs(), has_value)) return std::nullopt;
-  if (std::ranges::none_of(a.listing.refs, has_value)) return std::nullopt;
-  return std::ranges::any_of(a.listing.refs, known);
-}
-
 bool begins_new_generation(const snapshot& former, const listing_answer& a) {
   bool const became_public = a.anonymous && !former.is_public && former.updated != unknown_time;
-  return former.gone || became_public || (former.doubted && shares_a_tip(former, a) == false);
+  return former.gone || former.doubted || became_public;
 }
 
 }  // namespace
@@ -213,10 +204,7 @@ applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, c
   if (!former || begins_new_generation(*former, a))
     return keep_first(key, a, former ? former->invalidated : unknown_time, c);
 
-  // What this listing does not say of a repository in doubt may be another one's.
-  bool const same_again = former->doubted && shares_a_tip(*former, a) == true;
-  auto const base = same_again ? std::make_shared<const ref_table>() : former->table;
-  auto const table = base->with_listing(a.question, a.listing.refs, a.asked_at);
+  auto const table = former->table->with_listing(a.question, a.listing.refs, a.asked_at);
   auto d = compare(*former->table, *table, a.question);
   if (is_empty_or_half(d.before, d.lost)) {
     auto held = hold_back(*former, a, d);
@@ -229,12 +217,7 @@ applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, c
   std::erase_if(next.shrunk, [&](const shrunk_listing& s) { return is_answered(s, a); });
   add_unremembered(d.left_tips, a, *table);
   bool const changed = !former->table->same_refs(*table);
-  if (same_again) {
-    next.doubted = false;
-    next.former_tips.clear();
-    next.raws.clear();
-  }
-  if (changed || !d.left_tips.empty()) next.former_tips = lease_tips(next.former_tips, d.left_tips, *table, c);
+  if (changed || !d.left_tips.empty()) next.former_tips = lease_tips(former->former_tips, d.left_tips, *table, c);
   if (changed) {
     next.changed = std::max(next.changed, a.asked_at);
     std::erase_if(next.raws, [&](const raw_answer& r) { return r.since < a.asked_at; });

@@ -68,7 +68,7 @@ struct snapshot {
   std::vector<shrunk_listing> shrunk;   ///< held back, at most max_shrunk_listings
   bool gone = false;                    ///< with_revocation: a later success begins a new generation
   bool unconfirmed = false;             ///< with_publicness_unconfirmed: public counts again when a listing says so
-  bool doubted = false;                 ///< with_doubt: only a listing that shares a tip shows that it is the same one
+  bool doubted = false;                 ///< with_doubt: the next listing begins a new generation
 
   std::size_t memory_bytes() const noexcept;
   const raw_answer* find_raw(std::string_view canonical) const noexcept;
@@ -109,7 +109,7 @@ struct applied_listing {
 /// - an answer to a credential never goes into what is public: everybody would be shown what only some may see;
 /// - a new generation with nothing of the old one: `gone` and a success; an anonymous success after answers to
 /// credentials (private
-///   became public); `doubted` and no tip in common; none of at least min_tips_of_another_life tips is left, neither
+///   became public); `doubted`; none of at least min_tips_of_another_life tips is left, neither
 ///   now nor on lease.
 /// A client is answered from the listing itself, never from `next`: the table may remember only a part of it.
 applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, const listing_answer& answer,
@@ -131,8 +131,8 @@ snapshot_ptr with_invalidation(const snapshot_ptr& s, boot_point now);
 /// that was asked for before and comes late does not undo it. Null for null.
 snapshot_ptr with_revocation(const snapshot_ptr& s);
 /// Somebody who was shown the repository was told that it is not there (404, 410) or that it moved: the name may stand
-/// for another one from now on. It stays shown to whom it was shown, but the next listing must share a tip with it, or
-/// begins a new generation; what left the table before is no longer on lease then. Null for null.
+/// for another one from now on. It stays shown to whom it was shown, since most often only his right was taken away,
+/// but the next listing begins a new generation. Null for null.
 snapshot_ptr with_doubt(const snapshot_ptr& s);
 /// Something else than a listing or a denial (a redirect) came to a request without credential: it counts as public
 /// again when a listing confirms it. Null for null.

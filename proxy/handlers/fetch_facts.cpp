@@ -24,12 +24,18 @@ std::vector<object_id> anchors(const cache::ref_table& table, const cache::store
   return out;
 }
 
+/// A tip that was advertised lately may still be wanted by whoever saw it; of a private repository nobody knows who
+/// did.
+bool was_advertised(const cache::snapshot& snapshot, const object_id& want, const cache::clock& clock) {
+  return snapshot.is_public && cache::is_leased_tip(snapshot, want, clock);
+}
+
 /// Wants that are neither a tip, nor a leased former tip, nor reachable from a tip. Blocking.
 std::vector<object_id> judge(const cache::snapshot& snapshot, const cache::repo_store* store,
                              const std::vector<object_id>& wants, bool outage, const cache::clock& clock) {
   std::vector<object_id> unknown;
   for (auto const& want : wants) {
-    if (!snapshot.table->is_tip(want) && !cache::is_leased_tip(snapshot, want, clock)) unknown.push_back(want);
+    if (!snapshot.table->is_tip(want) && !was_advertised(snapshot, want, clock)) unknown.push_back(want);
   }
   if (unknown.empty() || store == nullptr) return unknown;
   return store->unreachable(unknown, anchors(*snapshot.table, store->view(), outage));

@@ -81,6 +81,13 @@ awaitable<void> answer_outcome(services& s, http::exchange& x, const routed& r, 
   co_await answer_from_upstream(x, {kind, reason::none}, http::upload_pack_advertisement_type, body);
 }
 
+awaitable<void> say_not_found(http::exchange& x, const routed& r) {
+  if (hides_denials(r)) co_return co_await say_not_public(x, r);
+  co_await say(
+      x, {outcome::denied, reason::upstream_answer}, 404,
+      fmt::format("tankard: {} said a moment ago that there is no {}", r.repo.site.settings.url(), r.repo.key.path));
+}
+
 /// No answer within the patience: with what is known, if it may still be shown.
 awaitable<void> answer_late(services& s, http::exchange& x, const routed& r) {
   auto const snapshot = co_await s.listing->find(r.repo.key);
@@ -94,16 +101,16 @@ awaitable<void> answer_late(services& s, http::exchange& x, const routed& r) {
 }  // namespace
 
 awaitable<void> info_refs(services& s, http::exchange& x, routed r) {
-  if (s.not_found.has(r.repo.key, r.principal(), s.clock.now())) {
-    co_return co_await say(
-        x, {outcome::denied, reason::upstream_answer}, 404,
-        fmt::format("tankard: {} said a moment ago that there is no {}", r.repo.site.settings.url(), r.repo.key.path));
-  }
   bool const head = x.request().method == http::verb::head;
-  if (r.protocol_version != 2 || head) co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
+  if (r.protocol_version != 2 || head) {
+    bool const known_missing = s.not_found.has(r.repo.key, r.principal(), s.clock.now());
+    if (known_missing && admit(s, r).admitted) co_return co_await say_not_found(x, r);
+    co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
+  }
   auto const snapshot = co_await s.listing->find(r.repo.key);
   auto admitted = admit(s, r);
   if (!admitted.admitted) co_return co_await answer_outage(s, x, r, snapshot, std::move(admitted), nullptr);
+  if (s.not_found.has(r.repo.key, r.principal(), s.clock.now())) co_return co_await say_not_found(x, r);
 
   auto const* kept = showable(s, r, snapshot, {upstream::outage_scope::repository, false});
   auto const who = viewer_of(s, r, snapshot.get());

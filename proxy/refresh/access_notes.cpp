@@ -1,6 +1,7 @@
 #include "proxy/refresh/access_notes.hpp"
 
 #include "proxy/refresh/sync_service.hpp"
+#include "proxy/refresh/upstream_notes.hpp"
 #include "proxy/upstream/challenges.hpp"
 
 namespace tankard::proxy::refresh {
@@ -13,8 +14,17 @@ cache::decision_key decision_of(const auth::identity& who, const cache::snapshot
           .credential = who.principal};
 }
 
+/// What ends the trust in a snapshot is on disk before anybody hears of it.
+void make_durable(services& s, const repo_ref& repo) {
+  auto const saved = s.listings.save();
+  if (!saved) note_keep_failed(s, repo.key, "a denial could not be written: " + saved.error().message());
+}
+
 void doubt(services& s, const repo_ref& repo) {
-  s.listings.update(repo.key, [](const cache::snapshot_ptr& former) { return cache::with_doubt(former); });
+  s.listings.update(repo.key, [&s](const cache::snapshot_ptr& former) {
+    return cache::with_invalidation(cache::with_doubt(former), s.clock.now());
+  });
+  make_durable(s, repo);
 }
 
 cache::snapshot_ptr look_up(services& s, const repo_ref& repo) {
@@ -33,6 +43,10 @@ std::optional<cache::boot_point> allowed_at(const services& s, const auth::ident
 void note_allowed(services& s, const auth::identity& who, const cache::snapshot& kept, cache::boot_point asked_at) {
   if (who.anonymous() || kept.gone) return;
   s.decisions.allow(decision_of(who, kept), asked_at);
+  // A host that lists to credentials would ask for one, also where every client so far sent it unasked.
+  if (!kept.is_public && s.challenges.of(kept.key.upstream).empty()) {
+    s.challenges.remember(kept.key.upstream, {"Basic realm=\"" + kept.key.upstream + "\""});
+  }
   s.meters.decided(metrics::decision::allow);
 }
 
@@ -51,17 +65,16 @@ void note_denied(services& s, const repo_ref& repo, const auth::identity& who, c
   if (revoked && not_there) doubt(s, repo);
 }
 
-void note_moved(services& s, const repo_ref& repo, const auth::identity& who) {
+void note_moved(services& s, const repo_ref& repo, const auth::identity& who, unsigned status) {
   auto const known = look_up(s, repo);
-  if (!known) return;
-  if (!who.anonymous()) {
-    if (allowed_at(s, who, *known)) doubt(s, repo);
-    return;
+  bool const was_shown = known && (who.anonymous() ? known->is_public : allowed_at(s, who, *known).has_value());
+  if (!was_shown) return;
+  if (who.anonymous()) {
+    s.listings.update(repo.key,
+                      [](const cache::snapshot_ptr& former) { return cache::with_publicness_unconfirmed(former); });
   }
-  if (!known->is_public) return;
-  s.listings.update(repo.key, [](const cache::snapshot_ptr& former) {
-    return cache::with_publicness_unconfirmed(cache::with_doubt(former));
-  });
+  bool const for_good = status == 301 || status == 308;
+  if (for_good) doubt(s, repo);
 }
 
 void end_publicness(services& s, const repo_ref& repo) {
@@ -73,7 +86,9 @@ void end_publicness(services& s, const repo_ref& repo) {
     return cache::with_invalidation(cache::with_revocation(former), s.clock.now());
   };
   auto const kept = s.listings.update(repo.key, change);
-  if (ended && kept) s.syncs->generation_changed(repo.key, kept->generation);
+  if (!ended || !kept) return;
+  make_durable(s, repo);
+  s.syncs->generation_changed(repo.key, kept->generation);
 }
 
 void note_challenge(services& s, const repo_ref& repo, const auth::identity& who, const upstream::response_head& head) {

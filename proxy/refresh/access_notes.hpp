@@ -6,7 +6,9 @@
 //   of it;
 //                                      404 and 410 to one who was allowed also put the repository in doubt
 //   the same to nobody's request       note_denied: public no more; the challenge is remembered for outages
-//   a redirect                         note_moved: in doubt, and public only when a listing confirms it
+//   a redirect                         note_moved: in doubt if it is for good (301, 308), and public only when a
+//   listing
+//                                      confirms it
 //   401, 403 to tankard's credential   refused_us: a fault of ours, never a denial
 // Pushes, LFS and dumb requests say nothing about who may read. Thread-safe.
 
@@ -16,15 +18,15 @@
 
 namespace tankard::proxy::refresh {
 
-/// `kept` is what the listing went into.
+/// `kept` is what the listing went into. Blocking where the upstream's first credential is met.
 void note_allowed(services& s, const auth::identity& who, const cache::snapshot& kept, cache::boot_point asked_at);
 /// Blocking.
 void note_denied(services& s, const repo_ref& repo, const auth::identity& who, const upstream::response_head& head,
                  cache::boot_point asked_at);
 /// Blocking.
-void note_moved(services& s, const repo_ref& repo, const auth::identity& who);
+void note_moved(services& s, const repo_ref& repo, const auth::identity& who, unsigned status);
 /// Upstream said no to a request without any credential: the repository is not public, and what comes later is
-/// another life.
+/// another life. Blocking until that is on disk.
 void end_publicness(services& s, const repo_ref& repo);
 /// A challenge to a request without a credential is what a client is asked with in an outage. Blocking where it is new.
 void note_challenge(services& s, const repo_ref& repo, const auth::identity& who, const upstream::response_head& head);

@@ -163,7 +163,7 @@ void listing_service::take_in(const question& q, listing_outcome& o, upstream::w
       if (!o.failed) note_denied(s_, q.repo, *q.who, answer.head, o.asked_at);
       return;
     case upstream::verdict::redirect:
-      note_moved(s_, q.repo, *q.who);
+      note_moved(s_, q.repo, *q.who, answer.head.status);
       return;
     case upstream::verdict::other:
       return;

@@ -71,7 +71,10 @@ awaitable<std::optional<upstream::failure>> poller::ask_repository(repo_ref repo
                             .headers = std::move(headers)};
   auto const answer = co_await upstream::ask(repo.site.client, std::move(request), http::upload_pack_advertisement_type,
                                              probe_limits, s_.bodies);
-  if (answer && answer->meaning.what == upstream::verdict::denial) end_publicness(s_, repo);
+  if (answer && answer->meaning.what == upstream::verdict::denial) {
+    auto end = [this, &repo] { end_publicness(s_, repo); };
+    co_await s_.pool.run(std::move(end));
+  }
   co_return failure_of(answer);
 }
 
