@@ -22,6 +22,7 @@ FOREIGN = [
     (re.compile(r"boost/beast"), "Beast", {"proxy"}),
     (re.compile(r"boost/asio"), "Asio", {"proxy", "cache"}),
     (re.compile(r"git2(\.h|/)"), "libgit2", {"cache"}),
+    (re.compile(r"sqlite3\.h"), "SQLite", {"cache"}),
     (re.compile(r"prometheus/"), "prometheus-cpp", {"metrics"}),
     (re.compile(r"spdlog/"), "spdlog", {"proxy", "metrics"}),
 ]

@@ -32,6 +32,7 @@ def house(tmp_path, **files):
     ("metrics__a_cpp", '#include "proxy/outcome.hpp"'),
     ("proxy__a_cpp", "#include <git2.h>"),
     ("proxy__a_cpp", "#include <git2/odb.h>"),
+    ("proxy__a_cpp", "#include <sqlite3.h>"),
     ("proxy__a_cpp", "#include <prometheus/counter.h>"),
     ("cache__a_cpp", "#include <prometheus/counter.h>"),
     ("proxy__a_cpp", '#include "outcome.hpp"'),

@@ -2,11 +2,13 @@
 import base64
 import hashlib
 import os
+import ssl
 import subprocess
 
 import pytest
 
 from support import pkt
+from support.certificates import Authority
 from support.processes import wait_until
 from support.tankard import binary, environment
 from support.upstream import PASSWORD, USER
@@ -209,6 +211,44 @@ class TestAdmission:
         os.unlink(tokens)
         wait_until(lambda: len(tankard.events("tokens-file-unusable")) > 1 or status() != 401, "the file is missed", 5, interval=0.2)
         assert status() == 401
+
+
+class TestCertificates:
+    @pytest.fixture
+    def authority(self, tmp_path):
+        return Authority(tmp_path / "ca")
+
+    def start(self, run_tankard, faults, secret_file, authority, certificates):
+        server, table = authority.issue("server"), f"upstream.{faults.name}"
+        return run_tankard(settings={
+            "tls.listen": "127.0.0.1:0", "tls.certificate": f"{server}/tls.crt", "tls.key": f"{server}/tls.key",
+            "tls.client_ca": authority.file, "tls.client_certificates": "optional", f"{table}.auth.mode": "service",
+            f"{table}.credential.bot.user": USER, f"{table}.credential.bot.secret_file": secret_file,
+            f"{table}.client.ci.certificates": certificates})
+
+    def ask(self, git, tankard, authority, repository, shown=None):
+        url = f"https://localhost:{tankard.tls_port}{tankard.mount()}/{repository.path}"
+        options = ["-c", f"http.sslCAInfo={authority.file}"]
+        if shown:
+            options += ["-c", f"http.sslCert={shown}/tls.crt", "-c", f"http.sslKey={shown}/tls.key"]
+        return git.run(*options, "ls-remote", url)
+
+    def test_the_names_of_a_rule_admit_those_who_bear_them(self, run_tankard, faults, git, private, secret_file, authority):
+        runner, other = authority.issue("runner", "DNS:runner.corp,URI:spiffe://corp/ci"), authority.issue("other", "DNS:other.corp")
+        tankard = self.start(run_tankard, faults, secret_file, authority, "spiffe://corp/ci")
+        assert self.ask(git, tankard, authority, private, runner).ok
+        for shown in (None, other):
+            assert "403" in self.ask(git, tankard, authority, private, shown).err
+        refused_without_a_hint(tankard.advertisement(private.path))
+        assert credentials_seen(faults) == {basic(USER, PASSWORD)}
+
+    def test_a_fingerprint_admits_that_certificate_only(self, run_tankard, faults, git, private, secret_file, authority):
+        runner, namesake = authority.issue("runner"), authority.issue("runner", folder=authority.folder + "/namesake")
+        with open(f"{runner}/tls.crt", encoding="ascii") as file:
+            digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest()
+        tankard = self.start(run_tankard, faults, secret_file, authority, f"sha256:{digest}")
+        assert self.ask(git, tankard, authority, private, runner).ok
+        assert "403" in self.ask(git, tankard, authority, private, namesake).err
 
 
 class TestUpstreamsSide:
@@ -432,6 +472,9 @@ class TestStart:
     def test_rules_in_another_mode(self, run_tankard, faults):
         tankard = run_tankard(settings={f"upstream.{faults.name}.client.lan.networks": EVERYWHERE}, start=False)
         self.refuses(tankard, "auth.mode", "passthrough")
+
+    def test_certificates_that_nobody_is_asked_for(self, service):
+        self.refuses(service(certificates="ci.corp", start=False), "certificates", "tls.client_ca")
 
     def test_two_sources_of_one_secret(self, service, secret_file):
         self.refuses(service(credential={"user": USER, "secret_file": secret_file, "command": "/bin/true"}, start=False),

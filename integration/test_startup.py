@@ -167,7 +167,8 @@ class TestDamage:
         assert sorted(works) == [False, True]
         assert stopped.metric("tankard_quarantined_total") == 1
         assert [f for f in stopped.files() if "/quarantine/" in f]
-        assert [e for e in stopped.events() if e.get("level") in ("warning", "error") and e.get("event") != "request" and ".snapshot" in str(e)], "and it is logged"
+        wait_until(lambda: [e for e in stopped.events() if e.get("level") in ("warning", "error") and e.get("event") != "request" and ".snapshot" in str(e)],
+                   "it is logged")
         stopped.restart()
         for path in (project.path, self.other.path):
             git.check("ls-remote", stopped.url(path))

@@ -10,10 +10,13 @@
 // Disk: one SQLite file. Its primary key and a MAC over every row come from `key`, so that the file tells neither
 // repositories nor credentials, and a flipped bit, a row of another key or an edited time is no decision. A file that
 // SQLite cannot read goes to quarantine beside it and everybody is denied until upstream allowed them anew; one of a
-// newer version is left alone. It also keeps the latest wall time seen: a start with an earlier one (the clock went
-// back) drops every decision, since their ages cannot be known. Allows are written by a thread of its own, at once when
-// it is idle, together when it is not; an allow that is already on disk is not rewritten before it has aged by
-// `rewrite_after`. Thread-safe; readers never wait for the disk.
+// newer version is left alone, and nobody is allowed from it. It also keeps the latest wall time seen: a start with an
+// earlier one (the clock went back) drops every decision, since their ages cannot be known. Allows are written by a
+// thread of its own, at once when it is idle, together when it is not; an allow that is already on disk is not
+// rewritten before it has aged by `rewrite_after`. Thread-safe; readers never wait for the disk.
+//
+// What it cannot notice: an older copy of its file put in its place while tankard is away, and a clock that was set
+// back by no more than the time that tankard was away.
 
 #include <chrono>
 #include <cstdint>
@@ -44,10 +47,11 @@ struct decision_key {
 struct decision_book_options {
   std::filesystem::path file;  ///< <cache>/access/decisions.v1.sqlite; its folder is made, 0700
   secret_key key{};
-  std::size_t max_entries = 250'000;                       ///< in memory and on disk; the longest unused go first
+  std::size_t max_entries = 250'000;                       ///< in memory and on disk; the oldest allow goes first
   std::chrono::nanoseconds keep = std::chrono::hours(12);  ///< older decisions are forgotten
   std::chrono::seconds rewrite_after{60};
-  std::chrono::seconds clock_tolerance{60};  ///< a wall clock this much behind is not yet one that went back
+  std::chrono::seconds clock_tolerance{60};      ///< a wall clock this much behind is not yet one that went back
+  std::chrono::milliseconds mark_every{60'000};  ///< how often the latest wall time is saved where nothing else is
 };
 
 struct decision_book_stats {
@@ -59,7 +63,7 @@ struct decision_book_stats {
 
 class decision_book {
  public:
-  /// Called from any thread: what failed, and why.
+  /// Called from any thread: what failed, and why. It may ask for stats(), and must not call what blocks.
   using problem_sink = std::function<void(const std::string& what, const std::string& cause)>;
 
   decision_book(decision_book_options options, const clock& c, problem_sink problems);
@@ -69,16 +73,17 @@ class decision_book {
   /// book works in memory, says so to the sink, and goes on trying.
   void load();
 
-  /// When upstream last allowed it, as the time the question was sent; nullopt: never, denied since, or older than
+  /// When upstream last allowed it, as the time the question was sent; nullopt: never, denied since, or as old as
   /// `keep`.
   std::optional<boot_point> allowed_at(const decision_key& k) const;
 
   /// Upstream answered a question of this credential with the repository. Does nothing where a denial of a question
-  /// sent at or after `asked_at` is known. Returns at once.
+  /// sent at or after `asked_at` is known or may have been forgotten. Returns at once.
   void allow(const decision_key& k, boot_point asked_at);
   /// Upstream refused it. At once for every reader. Blocking where an allow stands on disk, until it does not any more:
   /// where the tombstone cannot be written the whole file is removed. Cheap where nothing was known; such a denial is
-  /// remembered in memory only, so that an allow asked for earlier does not undo it. True where an allow was revoked.
+  /// remembered in memory only, so that an allow asked for earlier does not undo it. It revokes also an allow that was
+  /// asked for later: two answers that differ are a doubt. True where an allow was revoked.
   bool deny(const decision_key& k, boot_point asked_at);
 
   /// Blocking. Returns when everything before the call is on disk. False where it could not be written.

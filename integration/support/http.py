@@ -31,14 +31,15 @@ class Answer:
 
 
 class Connection:
-    """A client's connection; everything has a time-out."""
+    """A client's connection; everything has a time-out. `port` is one of this machine, or the path of a Unix socket."""
 
     def __init__(self, port, timeout=20.0, receive_buffer=None):
-        self.socket = socket.socket()
+        local = isinstance(port, str)
+        self.socket = socket.socket(socket.AF_UNIX if local else socket.AF_INET)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout * TIME_FACTOR)
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.connect(port if local else ("127.0.0.1", port))
         self.port = port
         self.rest = b""
 
@@ -59,7 +60,7 @@ class Connection:
         headers = list(headers.items() if isinstance(headers, dict) else headers)
         names = {n.lower() for n, _ in headers}
         if "host" not in names:
-            headers.insert(0, ("Host", host or f"127.0.0.1:{self.port}"))
+            headers.insert(0, ("Host", host or ("localhost" if isinstance(self.port, str) else f"127.0.0.1:{self.port}")))
         if body is not None and not names & {"content-length", "transfer-encoding"}:
             headers.append(("Content-Length", str(len(body))))
         head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers) + "\r\n"

@@ -1,7 +1,8 @@
 """tankard itself: started on free ports, watched, and looked over when it ends.
 
 What is taken for granted of the binary (see also integration/README.md):
-  * `--listen 127.0.0.1:0`: one JSON log line {"event":"listening","listener":"public"|"admin","address":..,"port":..} each;
+  * `--listen 127.0.0.1:0`: one JSON log line {"event":"listening","listener":"public"|"public-tls"|"admin","address":..,"port":..}
+    each; of a Unix socket {"address":"unix:<path>"} and no port;
   * one JSON log line {"event":"request", "op", "protocol", "outcome", "reason", "status", "upstream", "repo", ...} per request;
   * the admin token stands in <cache-dir>/admin.token and is sent as `Authorization: Bearer`;
   * work in progress on disk lives in <cache-dir>/**/staging and <cache-dir>/**/trash.
@@ -119,7 +120,7 @@ class Tankard(RawClient):
         self.clock = clock
         self.process = None
         self._terminating = False
-        self.port = self.admin_port = None
+        self.port = self.tls_port = self.admin_port = None  # of a Unix socket: its path
         self._reader = None
         self._changed = threading.Condition()
         self._lines = []       # of every life of the process
@@ -138,7 +139,7 @@ class Tankard(RawClient):
     def start(self, *more, wait=True):
         """Starts the process; with `wait` returns when it is ready. More arguments count for this life only."""
         assert self.process is None or self.process.poll() is not None, "already running"
-        self.port = self.admin_port = None
+        self.port = self.tls_port = self.admin_port = None
         self._terminating = False
         self._life = len(self._lines)
         import subprocess
@@ -161,12 +162,12 @@ class Tankard(RawClient):
         def listening():
             if self.process.poll() is not None:
                 raise AssertionError(f"tankard ended with {self.process.returncode} instead of listening:\n{self.output()}")
+            found = {}
             for event in self.events("listening", all_lives=False):
-                if event.get("listener") == "admin":
-                    self.admin_port = int(event["port"])
-                elif event.get("listener") == "public":
-                    self.port = self.port or int(event["port"])
-            return self.port and self.admin_port
+                found.setdefault(event["listener"], int(event["port"]) if "port" in event else event["address"].removeprefix("unix:"))
+            self.port, self.tls_port, self.admin_port = (found.get(n) for n in ("public", "public-tls", "admin"))
+            wants_plain = self.settings.get("listen") != "none"
+            return self.admin_port and (self.port or not wants_plain) and (self.tls_port or "tls.listen" not in self.settings)
         processes.wait_until(listening, lambda: f"tankard tells its ports:\n{self.output()}", timeout)
         processes.wait_until(lambda: self.admin("GET", "/readyz").status == 200, "/readyz is 200", timeout)
         return self

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <optional>
 
 #include "proxy/admin/guard.hpp"
@@ -140,6 +141,19 @@ struct admin_service::route {
   std::string_view path;
   action get;
   action put = nullptr;
+  action del = nullptr;
+
+  action of(verb method) const {
+    if (method == verb::get || method == verb::head) return get;
+    return method == verb::put ? put : method == verb::delete_ ? del : nullptr;
+  }
+  /// RFC 9110, 10.2.1.
+  std::string allowed() const {
+    std::string out = get ? "GET, HEAD" : "";
+    if (put) out += ", PUT";
+    if (del) out += out.empty() ? "DELETE" : ", DELETE";
+    return out;
+  }
 
   bool fits(std::string_view asked) const {
     bool const below = path.size() > 1 && path.ends_with('/');
@@ -154,6 +168,7 @@ const admin_service::route admin_service::routes[] = {
     {"/metrics", &admin_service::metrics},
     {"/api/v1/upstreams", &admin_service::upstreams},
     {"/api/v1/upstreams/", &admin_service::upstream, &admin_service::change_upstream},
+    {"/api/v1/repositories/", nullptr, nullptr, &admin_service::purge_repository},
 };
 
 admin_service::admin_service(options o, sources s) : options_(std::move(o)), sources_(std::move(s)) {}
@@ -174,12 +189,10 @@ awaitable<void> admin_service::handle(http::exchange& x) const {
     co_return;
   }
   auto arg = path->substr(std::min(path->size(), row->path.size()));
-  if (request.method == verb::get || request.method == verb::head)
-    co_await (this->*row->get)(x, std::move(arg));
-  else if (request.method == verb::put && row->put)
-    co_await (this->*row->put)(x, std::move(arg));
+  if (auto const act = row->of(request.method))
+    co_await (this->*act)(x, std::move(arg));
   else
-    co_await refuse(x, 405, "this path does not know the method", "Allow", row->put ? "GET, HEAD, PUT" : "GET, HEAD");
+    co_await refuse(x, 405, "this path does not know the method", "Allow", row->allowed());
 }
 
 awaitable<void> admin_service::page(http::exchange& x, std::string) const {
@@ -214,18 +227,22 @@ awaitable<void> admin_service::upstream(http::exchange& x, std::string name) con
     co_await refuse(x, 404, unknown_upstream(name));
 }
 
-awaitable<void> admin_service::change_upstream(http::exchange& x, std::string name) const {
+/// False where the client may not, and was told so.
+awaitable<bool> admin_service::may_change(http::exchange& x) const {
   auto const& request = x.request();
   auto const who =
       is_local(request) ? bearer::right : check_bearer(header(request.headers, "Authorization"), options_.token);
   if (who == bearer::missing) {
     co_await refuse(x, 401, "changes need `Authorization: Bearer` and the admin token", "WWW-Authenticate", "Bearer");
-    co_return;
-  }
-  if (who == bearer::wrong) {
+  } else if (who == bearer::wrong) {
     co_await refuse(x, 403, "this is not the admin token");
-    co_return;
   }
+  co_return who == bearer::right;
+}
+
+awaitable<void> admin_service::change_upstream(http::exchange& x, std::string name) const {
+  bool const may = co_await may_change(x);
+  if (!may) co_return;
   auto const before = sources_.look();
   if (!find(before, name)) {
     co_await refuse(x, 404, unknown_upstream(name));
@@ -242,6 +259,23 @@ awaitable<void> admin_service::change_upstream(http::exchange& x, std::string na
     co_await refuse(x, 404, unknown_upstream(name));
   else
     co_await upstream(x, std::move(name));
+}
+
+awaitable<void> admin_service::purge_repository(http::exchange& x, std::string name_and_path) const {
+  bool const may = co_await may_change(x);
+  if (!may) co_return;
+  auto const slash = name_and_path.find('/');
+  auto const name = name_and_path.substr(0, slash);
+  auto path = slash == name_and_path.npos ? std::string() : name_and_path.substr(slash + 1);
+  if (path.empty()) {
+    co_await refuse(x, 400, "name the repository: /api/v1/repositories/<upstream>/<path>");
+    co_return;
+  }
+  auto const known = co_await sources_.purge(name, std::move(path));
+  if (!known)
+    co_await refuse(x, 404, unknown_upstream(name));
+  else
+    co_await answer(x, 200, json_type, json::serialize(json::object{{"purged", true}, {"was_known", *known}}) + "\n");
 }
 
 }  // namespace tankard::proxy::admin

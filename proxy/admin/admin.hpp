@@ -3,11 +3,13 @@
 //   GET /            status page            GET /metrics                    Prometheus text format
 //   GET /healthz     JSON, always 200       GET /api/v1/upstreams[/<name>]  JSON
 //   GET /readyz      200 or 503             PUT /api/v1/upstreams/<name>    {"enabled": bool}, needs the token
+//   DELETE /api/v1/repositories/<upstream>/<path>    purges one repository, needs the token
 // On a Unix socket the file's mode says who may connect: no token is needed there, and no Host is wrong.
 // HEAD works like GET. Errors are JSON: {"error": "..."}.
 // Knows nothing of the application but what `sources` gives. Thread-safe where they are.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,9 @@ struct sources {
   std::function<bool()> ready;                                   ///< the cache index is loaded, and no drain has begun
   std::function<awaitable<std::string>()> metrics;               ///< runs the collection where blocking is allowed
   std::function<bool(const std::string& name, bool on)> enable;  ///< false: no upstream of that name
+  /// Forgets everything of a repository and begins a new life of it. True where something was known of it; nullopt: no
+  /// upstream of that name.
+  std::function<awaitable<std::optional<bool>>(std::string upstream, std::string path)> purge;
 };
 
 struct options {
@@ -49,6 +54,8 @@ class admin_service {
   awaitable<void> upstreams(http::exchange& x, std::string arg) const;
   awaitable<void> upstream(http::exchange& x, std::string name) const;
   awaitable<void> change_upstream(http::exchange& x, std::string name) const;
+  awaitable<void> purge_repository(http::exchange& x, std::string name_and_path) const;
+  awaitable<bool> may_change(http::exchange& x) const;
 
   options options_;
   sources sources_;

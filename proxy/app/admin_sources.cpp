@@ -77,13 +77,23 @@ bool enable(parts& p, const std::string& name, bool on) {
   return false;
 }
 
+awaitable<std::optional<bool>> purge(parts& p, std::string name, std::string path) {
+  for (auto& site : p.shared.upstreams) {
+    if (site->settings.name != name) continue;
+    repo_ref repo{*site, cache::make_repo_key(name, site->settings.kind, path)};
+    co_return co_await p.listing.purge(std::move(repo));
+  }
+  co_return std::nullopt;
+}
+
 }  // namespace
 
 admin::sources admin_sources_of(parts& p) {
   return {.look = [&p] { return look(p); },
           .ready = [&p] { return p.ready.load(); },
           .metrics = [&p] { return scrape(p); },
-          .enable = [&p](const std::string& name, bool on) { return enable(p, name, on); }};
+          .enable = [&p](const std::string& name, bool on) { return enable(p, name, on); },
+          .purge = [&p](std::string name, std::string path) { return purge(p, std::move(name), std::move(path)); }};
 }
 
 }  // namespace tankard::proxy::app

@@ -114,8 +114,10 @@ bool app::load_certificates() {
   }
   if (parts_->certificates) {
     auto const subject = parts_->certificates->subject();
-    auto const expires = iso_time(parts_->certificates->expires());
-    logs_.log_event(log::level::info, "tls-certificate", {{"subject", subject}, {"expires", expires}});
+    auto const ends = parts_->certificates->expires();
+    auto const expires = iso_time(ends);
+    auto const severity = ends < std::chrono::system_clock::now() ? log::level::warning : log::level::info;
+    logs_.log_event(severity, "tls-certificate", {{"subject", subject}, {"expires", expires}});
   }
   return true;
 }

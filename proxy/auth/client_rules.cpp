@@ -87,7 +87,7 @@ void client_rules::reload() noexcept {
     if (r.tokens) r.tokens->reload();
 }
 
-bool is_certificate(const client_certificate& shown, std::string_view wanted) {
+bool is_certificate(const http::client_certificate& shown, std::string_view wanted) {
   if (wanted.starts_with(fingerprint_prefix)) {
     auto const fingerprint = without_colons(wanted.substr(fingerprint_prefix.size()));
     return !fingerprint.empty() && net::equal_any_case(without_colons(shown.sha256), fingerprint);

@@ -49,7 +49,7 @@ class client_rules {
   std::vector<rule> rules_;
 };
 
-/// `wanted` as configured: a subject alternative name, a subject, or sha256:<fingerprint>. Pure.
-bool is_certificate(const client_certificate& shown, std::string_view wanted);
+/// `wanted` as configured: one of the names, the subject, or sha256:<fingerprint>. Pure.
+bool is_certificate(const http::client_certificate& shown, std::string_view wanted);
 
 }  // namespace tankard::proxy::auth

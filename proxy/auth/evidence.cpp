@@ -43,7 +43,9 @@ std::optional<std::string> presented_token(const http::fields& headers) {
 }
 
 evidence evidence_of(const http::request_head& request) {
-  return {.peer = request.peer, .token = presented_token(request.headers), .certificate = std::nullopt};
+  return {.peer = request.peer,
+          .token = presented_token(request.headers),
+          .certificate = request.certificate ? &*request.certificate : nullptr};
 }
 
 }  // namespace tankard::proxy::auth

@@ -3,28 +3,22 @@
 
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "proxy/http/exchange.hpp"
 
 namespace tankard::proxy::auth {
 
-/// A certificate that was verified in the handshake.
-struct client_certificate {
-  std::string subject;
-  std::vector<std::string> names;  ///< subject alternative names
-  std::string sha256;              ///< fingerprint, 64 hex digits
-};
-
 struct evidence {
-  std::string peer;                  ///< address without port
-  std::optional<std::string> token;  ///< the password of Basic, or a Bearer token
-  std::optional<client_certificate> certificate;
+  std::string_view peer;                                  ///< address without port; of the request
+  std::optional<std::string> token;                       ///< the password of Basic, or a Bearer token
+  const http::client_certificate* certificate = nullptr;  ///< of the request; null: none that verified
 };
 
 /// The token of an Authorization header. nullopt: there is none, or it is of another kind.
 std::optional<std::string> presented_token(const http::fields& headers);
 
+/// Refers to the request.
 evidence evidence_of(const http::request_head& request);
 
 }  // namespace tankard::proxy::auth

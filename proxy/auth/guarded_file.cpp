@@ -8,21 +8,13 @@
 #include <chrono>
 #include <system_error>
 
+#include "proxy/net/file_descriptor.hpp"
+
 namespace tankard::proxy::auth {
 namespace {
 
 constexpr std::int64_t billion = 1'000'000'000;
 constexpr std::chrono::seconds settling{2};  // disks with times in whole seconds are still about
-
-struct descriptor {
-  explicit descriptor(int n) : fd(n) {}
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  ~descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  int fd;
-};
 
 std::int64_t nanoseconds(const timespec& t) { return t.tv_sec * billion + t.tv_nsec; }
 
@@ -75,14 +67,15 @@ std::optional<file_stamp> stamp_of(const std::filesystem::path& file) noexcept {
 }
 
 boost::system::result<guarded_text, std::string> read_guarded(const file_guard& guard) {
-  descriptor const in{::open(guard.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a pipe must not hold us up
-  if (in.fd < 0) return sentence(guard.file, "cannot be opened: " + why());
+  net::file_descriptor const in(
+      ::open(guard.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe must not hold us up
+  if (!in.is_open()) return sentence(guard.file, "cannot be opened: " + why());
   struct stat st{};
-  if (::fstat(in.fd, &st) != 0 || !S_ISREG(st.st_mode)) return sentence(guard.file, "is not a regular file");
+  if (::fstat(in.get(), &st) != 0 || !S_ISREG(st.st_mode)) return sentence(guard.file, "is not a regular file");
   if ((st.st_mode & guard.forbidden) != 0) return sentence(guard.file, permission_problem(guard.forbidden));
   guarded_text out;
   out.text.resize(guard.longest + 1);
-  if (int const error = read_all(in.fd, out.text)) return sentence(guard.file, "cannot be read: " + why(error));
+  if (int const error = read_all(in.get(), out.text)) return sentence(guard.file, "cannot be read: " + why(error));
   if (out.text.size() > guard.longest)
     return sentence(guard.file, "is longer than " + std::to_string(guard.longest) + " bytes");
   out.stamp = stamp_of(st);

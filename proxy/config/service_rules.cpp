@@ -79,7 +79,11 @@ bool is_fingerprint(std::string_view text) {
   return digits == fingerprint_digits && digits + colons == static_cast<std::ptrdiff_t>(text.size());
 }
 
-void check_certificates(complaints& wrong, const client_rule& c) {
+void check_certificates(complaints& wrong, const client_rule& c, const tls& listener) {
+  if (!c.certificates.empty() && (listener.client_ca.empty() || listener.client_certificates == "off"))
+    wrong.about("certificates",
+                "can never hold: clients are asked for a certificate where `tls.client_ca` names who vouches for them "
+                "and `tls.client_certificates` is optional or required");
   for (auto const& name : c.certificates) {
     if (name.empty() || std::any_of(name.begin(), name.end(), is_control))
       wrong.about("certificates", "has an empty name, or one with control characters");
@@ -96,7 +100,7 @@ void check_client(draft& d, const std::string& upstream, const client_rule& c) {
         "names no criterion, so it would admit everybody; give it `networks`, a `tokens_file` or `certificates` "
         "(whoever may come from anywhere is in `networks = [\"0.0.0.0/0\", \"::/0\"]`)");
   if (auto const parsed = net::address_ranges::parse(c.networks); !parsed) wrong.about("networks", parsed.error());
-  check_certificates(wrong, c);
+  check_certificates(wrong, c, d.value.secure);
 }
 
 std::string_view word_of(auth_mode m) {

@@ -216,7 +216,7 @@ constexpr setting<client_rule> per_client[] = {
      "File of tokens, one of which the client must send, as `tankard token` writes them; it is read again when it "
      "changes."},
     {"certificates", any_list, of_client<&client_rule::certificates>, "",
-     "Client certificates, one of which the client must have: a subject alternative name, the subject, or "
+     "Client certificates, one of which the client must have: a DNS, URI, e-mail or common name, the subject, or "
      "`sha256:<fingerprint>`."},
 };
 

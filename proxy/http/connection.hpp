@@ -62,7 +62,8 @@ class connection : public std::enable_shared_from_this<connection> {
   /// read the answer, which a close with unread input would replace by a reset. Then closes.
   awaitable<void> close_gently();
   void close() noexcept { stream_.close(); }
-  /// Resets the connection: nothing that was sent looks like a proper end.
+  /// Resets the connection: nothing that was sent looks like a proper end. (A Unix socket has no reset: there an
+  /// HTTP/1.0 answer without a length ends as a whole one does, and only git's own framing tells them apart.)
   void reset() noexcept;
   /// Ends the sending direction, without a proper end of TLS, and every operation under way.
   void break_off() noexcept;

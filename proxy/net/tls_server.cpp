@@ -136,7 +136,7 @@ context_ptr bare_context() {
   SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
   SSL_CTX_set_options(
       c, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  SSL_CTX_set_cipher_list(c, tls12_ciphers);
+  if (SSL_CTX_set_cipher_list(c, tls12_ciphers) != 1) return {};
   SSL_CTX_set_session_id_context(c, session_scope, sizeof session_scope - 1);
   SSL_CTX_set_alpn_select_cb(c, &choose_protocol, nullptr);
   return context;

@@ -68,6 +68,16 @@ awaitable<cache::snapshot_ptr> listing_service::find(const cache::repo_key& key)
   co_return co_await s_.pool.run(std::move(load));
 }
 
+awaitable<bool> listing_service::purge(repo_ref repo) {
+  auto const known = co_await find(repo.key);
+  s_.listings.erase(repo.key);
+  s_.listings.invalidate(repo.key);
+  auto const now = s_.listings.get(repo.key).value;
+  s_.syncs->generation_changed(repo.key, now ? now->generation : std::string());
+  s_.logs.log_event(log::level::info, "purged", {{"repo", repo.key.text()}});
+  co_return known != nullptr;
+}
+
 awaitable<listing_wait> listing_service::ask_refs(repo_ref repo, auth::identity_ptr who,
                                                   protocol::ls_refs_request asked, http::fields headers,
                                                   std::chrono::nanoseconds patience) {

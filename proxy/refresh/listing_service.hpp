@@ -43,6 +43,11 @@ class listing_service {
   awaitable<listing_wait> ask_advertisement(repo_ref repo, auth::identity_ptr who, http::fields headers,
                                             std::chrono::nanoseconds patience);
 
+  /// Forgets listing, objects and decisions of a repository: what comes later is another life, and what is under way is
+  /// not kept. (Tables of single users, auth.scope = "user", are not found by the repository's name.) True where
+  /// something was known.
+  awaitable<bool> purge(repo_ref repo);
+
   /// The snapshot from memory, or from disk; null where nothing is known.
   awaitable<cache::snapshot_ptr> find(const cache::repo_key& key);
 

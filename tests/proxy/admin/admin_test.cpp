@@ -21,9 +21,12 @@ struct Admin : testing::Test {
   view now;
   bool is_ready = true;
   std::vector<std::pair<std::string, bool>> changes;
-  admin_service service{{the_token, {"127.0.0.1", 8081}, {"status.corp"}},
-                        {[this] { return now; }, [this] { return is_ready; }, some_metrics,
-                         [this](const std::string& name, bool on) { return enable(name, on); }}};
+  admin_service service{
+      {the_token, {"127.0.0.1", 8081}, {"status.corp"}},
+      {[this] { return now; }, [this] { return is_ready; }, some_metrics,
+       [this](const std::string& name, bool on) { return enable(name, on); },
+       [this](std::string name, std::string path) { return purge(std::move(name), std::move(path)); }}};
+  std::vector<std::string> purged;
 
   Admin() {
     now.upstreams = {{.name = "git.corp:3000", .url = "http://git.corp:3000", .state = "available", .available = true}};
@@ -33,6 +36,11 @@ struct Admin : testing::Test {
     changes.emplace_back(name, on);
     now.upstreams[0].enabled = on;
     return name == now.upstreams[0].name;
+  }
+  awaitable<std::optional<bool>> purge(std::string name, std::string path) {
+    if (name != now.upstreams[0].name) co_return std::nullopt;
+    purged.push_back(path);
+    co_return path == "org/known";
   }
   fake_exchange ask(const char* method, const char* target, header_list headers = {}, std::string body = {}) {
     bool const named = std::any_of(headers.begin(), headers.end(), [](auto& h) { return h.first == "Host"; });
@@ -139,6 +147,19 @@ TEST_F(Admin, BadBodiesAreRefusedWithASentence) {
   EXPECT_EQ(change("{\"enabled\": true" + std::string(10'000, ' ') + "}").status, 400u);
   EXPECT_EQ(change(std::string(4000, '[')).status, 400u);
   EXPECT_TRUE(changes.empty());
+}
+
+TEST_F(Admin, ATokenPurgesARepository) {
+  header_list const bearing{{"Authorization", std::string{"Bearer "} + the_token}};
+  auto const known = ask("DELETE", "/api/v1/repositories/git.corp:3000/org/known", bearing);
+  EXPECT_EQ(known.status, 200u);
+  EXPECT_EQ(json::parse(known.body).at("was_known"), true);
+  EXPECT_EQ(json::parse(ask("DELETE", "/api/v1/repositories/git.corp:3000/x", bearing).body).at("was_known"), false);
+  EXPECT_EQ(ask("DELETE", "/api/v1/repositories/nobody/x", bearing).status, 404u);
+  EXPECT_EQ(ask("DELETE", "/api/v1/repositories/git.corp:3000", bearing).status, 400u);
+  EXPECT_EQ(ask("DELETE", "/api/v1/repositories/git.corp:3000/org/known").status, 401u);
+  EXPECT_EQ(ask("GET", "/api/v1/repositories/git.corp:3000/org/known").header("Allow"), "DELETE");
+  EXPECT_EQ(purged, (std::vector<std::string>{"org/known", "x"}));
 }
 
 TEST_F(Admin, UnknownNamesAreRefusedBeforeTheBody) {

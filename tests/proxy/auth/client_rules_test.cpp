@@ -25,13 +25,13 @@ class ClientRules : public gate_fixture {
     return made->token;
   }
   std::unique_ptr<client_rules> rules;
-  client_certificate const certificate{
+  http::client_certificate const certificate{
       "CN=ci,O=Corp", {"ci.corp", "spiffe://corp/ci"}, std::string(32, '0') + std::string(32, 'a')};
 };
 
 TEST_F(ClientRules, NoRuleIsNobody) {
   ASSERT_EQ(make(), "");
-  EXPECT_EQ(judge({.peer = "127.0.0.1", .token = "x", .certificate = certificate}), refused);
+  EXPECT_EQ(judge({.peer = "127.0.0.1", .token = "x", .certificate = &certificate}), refused);
 }
 
 TEST_F(ClientRules, NetworksAlone) {
@@ -56,8 +56,9 @@ TEST_F(ClientRules, TokensAlone) {
 TEST_F(ClientRules, CertificatesAlone) {
   add_client("ci").certificates = {"other", "ci.corp"};
   ASSERT_EQ(make(), "");
-  EXPECT_EQ(judge({.peer = "1.1.1.1", .token = {}, .certificate = certificate}), admitted);
-  EXPECT_EQ(judge({.peer = "1.1.1.1", .token = {}, .certificate = client_certificate{"CN=x", {"x"}, "00"}}), refused);
+  EXPECT_EQ(judge({.peer = "1.1.1.1", .token = {}, .certificate = &certificate}), admitted);
+  http::client_certificate const other{"CN=x", {"x"}, "00"};
+  EXPECT_EQ(judge({.peer = "1.1.1.1", .token = {}, .certificate = &other}), refused);
   EXPECT_EQ(judge({.peer = "1.1.1.1", .token = "x", .certificate = {}}), refused);
 }
 
@@ -73,7 +74,7 @@ TEST_F(ClientRules, EveryCriterionThatARuleNamesMustHold) {
       for (auto const& sent :
            {std::optional<std::string>{}, std::optional<std::string>{"wrong"}, std::optional{token}}) {
         evidence e{network ? "10.0.0.1" : "11.0.0.1", sent, {}};
-        if (certified) e.certificate = certificate;
+        if (certified) e.certificate = &certificate;
         auto const expected = !network || !certified ? refused : sent == token ? admitted : token_wanted;
         EXPECT_EQ(judge(e), expected) << network << certified << sent.value_or("none");
       }

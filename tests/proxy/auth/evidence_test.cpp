@@ -34,6 +34,8 @@ TEST(Evidence, OfARequest) {
   EXPECT_EQ(e.peer, "10.0.0.1");
   EXPECT_EQ(e.token, "x");
   EXPECT_FALSE(e.certificate);
+  r.certificate.emplace().subject = "CN=ci";
+  EXPECT_EQ(evidence_of(r).certificate->subject, "CN=ci");
 }
 
 }  // namespace

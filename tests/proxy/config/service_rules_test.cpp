@@ -29,6 +29,15 @@ load_result with(std::string_view more, const flags& also = {}, const environmen
   return r;
 }
 
+/// Any file does: what is in it is for the start.
+flags asks_for_certificates() {
+  flags f;
+  f.sets = {"tls.listen=127.0.0.1:0", "tls.client_certificates=optional"};
+  for (auto const* key : {"tls.certificate", "tls.key", "tls.client_ca"})
+    f.sets.push_back(std::string{key} + "=/proc/self/exe");
+  return f;
+}
+
 constexpr const char* good = "[upstream.x.credential.bot]\nuser = \"git\"\nsecret_file = \"/s\"\n";
 
 TEST(ServiceRules, TablesAreRead) {
@@ -37,7 +46,8 @@ TEST(ServiceRules, TablesAreRead) {
       "[upstream.x.credential.app]\ncommand = [\"/bin/mint\", \"--app\"]\ncommand_timeout = \"5s\"\nlifetime = \"1h\"\n"
       "per_repository = true\n"
       "[upstream.x.client.ci]\nrepositories = [\"b\"]\nnetworks = [\"10.0.0.0/8\"]\ntokens_file = \"/t\"\n"
-      "certificates = [\"ci.corp\"]\n");
+      "certificates = [\"ci.corp\"]\n",
+      asks_for_certificates());
   ASSERT_TRUE(r.ok()) << r.problems[0];
   auto const& u = r.value.upstreams.at(0);
   EXPECT_EQ(u.mode, auth_mode::service);
@@ -161,6 +171,13 @@ TEST(ServiceRules, UnknownKeysOfSetNameTheNearest) {
   f.sets = {"upstream.x.credential.bot.usr=alice"};
   EXPECT_THAT(with(good, f).problems, ElementsAre("unknown key `upstream.x.credential.bot.usr` in --set, did you mean "
                                                   "`upstream.x.credential.bot.user`?"));
+}
+
+TEST(ServiceRules, CertificatesNeedAnAuthority) {
+  auto const rule = std::string{good} + "[upstream.x.client.ci]\ncertificates=['ci.corp']\n";
+  EXPECT_THAT(with(rule).problems,
+              ElementsAre(HasSubstr("`upstream.x.client.ci.certificates` at t.toml:8 can never hold: "
+                                    "clients are asked for a certificate where `tls.client_ca`")));
 }
 
 TEST(ServiceRules, TablesGoWithTheModeOnly) {

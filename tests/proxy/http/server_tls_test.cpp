@@ -1,5 +1,8 @@
 // TLS on a listener: what a client must get, and what it must never take for a whole answer.
 
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include "proxy/net/tls_certificates.hpp"
 #include "server_fixture.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -157,6 +160,55 @@ TEST_F(ServerTls, AnIdleConnectionIsClosedProperly) {
   EXPECT_TRUE(client.read_answer().complete);
   EXPECT_TRUE(client.at_end());
   EXPECT_TRUE(client.was_ended_properly());
+}
+
+TEST_F(ServerTls, TimeLimitsEndReadsAndLeaveTheAnswerWhole) {
+  http::server_limits limits;
+  limits.header_timeout = 100ms;
+  limits.body_idle_timeout = 100ms;
+  auto handler = [](http::exchange& x) -> awaitable<void> {
+    std::array<char, 16> part;
+    auto got = co_await x.read_body(asio::buffer(part));
+    while (got && *got > 0) got = co_await x.read_body(asio::buffer(part));
+    co_await http::respond_text(x, got ? 200 : 408, "the end");
+  };
+  serve(handler, limits);
+  listen_tls();
+  for (const auto* begun : {"GET /x HT", "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"}) {
+    raw_client client(tls_port);
+    ASSERT_TRUE(client.start_tls(trusting.get()));
+    client.send(begun);
+    const auto answer = client.read_answer();
+    EXPECT_EQ(answer.status, 408u) << begun;
+    EXPECT_TRUE(answer.complete);
+    EXPECT_TRUE(client.at_end());
+    EXPECT_TRUE(client.was_ended_properly());
+  }
+}
+
+TEST_F(ServerTls, ABodyMayBeGivenUpWhileTheAnswerIsSent) {
+  auto handler = [](http::exchange& x) -> awaitable<void> {
+    auto read = [](http::exchange& y) -> awaitable<void> {
+      std::array<char, 16> part;
+      while ((co_await y.read_body(asio::buffer(part))).has_value()) {
+      }
+    };
+    asio::co_spawn(co_await asio::this_coro::executor, read(x), asio::detached);
+    co_await x.start(200, "OK", {}, std::nullopt);
+    co_await x.write(asio::buffer("early", 5));
+    x.close_after();
+    x.cancel_read();
+    co_await x.write(asio::buffer("answer", 6));
+    co_await x.finish();
+  };
+  serve(handler);
+  listen_tls();
+  raw_client client(tls_port);
+  ASSERT_TRUE(client.start_tls(trusting.get()));
+  client.send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nabc");
+  const auto answer = client.read_answer();
+  EXPECT_EQ(answer.body, "earlyanswer");
+  EXPECT_TRUE(answer.complete);
 }
 
 TEST_F(ServerTls, PlainHttpIsToldSo) {
