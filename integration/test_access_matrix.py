@@ -30,7 +30,7 @@ FORMER_TIP = "a pack of what main was a while ago"
 # and those in which nothing of any repository is:
 MOVED = "301 to the new name"
 LOGIN = "401 with the host's challenge"
-DENIED = "the host's 404"
+DENIED = "the host's 403 or 404"
 LATER = "503 with Retry-After, the same for whatever was asked"
 NO_SUCH_OBJECT = "an error of git's protocol"
 NO_PUSH = "502 or 503 with a sentence"
@@ -38,12 +38,13 @@ NO_PUSH = "502 or 503 with a sentence"
 ONE_LIFE = ["public", "private", "renamed"]     # main was pushed away once, by its owners: the former tip is nobody's secret
 PUBLIC = ["public", "made public"]
 UPSTREAM_THERE = ["without tankard", "online"]
+ANSWERS_403 = ["private"]   # the host, to a good password without a right; elsewhere 404
 LONG_AWAY = ["long outage", "restarted late"]
 
 
 def expected(state, who, situation, request):
     """Life of the credentials: all but `wrong`, `none` and `other` were allowed once. Then the host refused `expired` (401)
-    and `revoked` (404), and tankard heard of it."""
+    and `revoked` (403 or 404), and tankard heard of it."""
     if situation in UPSTREAM_THERE:
         return expected_of_the_host(state, who, request)
     if request == "push advertisement":
@@ -182,12 +183,14 @@ class World:
         host.rename(repos["renamed"].path, "team/new-name.git")
         self._is_told(repos["renamed"], "right", 301)
 
+        for state in ANSWERS_403:
+            host.refuse_with(403, repos[state].path)
         host.set_password("eva", "Swordfish-of-eva-anew")
         for state in STATES:
             host.forbid(repos[state].path, "rob")
             if state not in PUBLIC:
                 self._is_told(repos[state], "expired", 401)
-                self._is_told(repos[state], "revoked", 404)
+                self._is_told(repos[state], "revoked", 403 if state in ANSWERS_403 else 404)
         self.tankard.wait_quiet()
         self.tankard.wait_written()
         self.tankard.clock.passes(minutes=5)    # what was allowed a minute ago needs no question; here all is asked
@@ -337,7 +340,7 @@ def test_cell(world, situation, state, who, request_):
         if situation not in UPSTREAM_THERE:
             like_an_unknown_repository(world, answer, state, who, request_)
     elif must == DENIED:
-        assert (answer.status, challenge) == (404, None), answer
+        assert (answer.status, challenge) == (403 if state in ANSWERS_403 else 404, None), answer
     elif must == LATER:
         assert (answer.status, challenge) == (503, None) and int(retry) > 0, answer
         assert answer.header("Content-Type").startswith("text/plain"), answer

@@ -1,7 +1,7 @@
 """A git host with users and with rights per repository, both changeable while it runs, as hosts for teams have them.
 
 Nobody in particular is asked for a name (401) wherever the repository is not public, also where there is none. Somebody
-whose password is right but who has no right to the repository is told `host.refusal` (403, or 404 as GitHub does), and so
+whose password is right but who has no right to the repository is told 403, or 404 as GitHub does (refuse_with), and so
 is whoever names a repository that does not exist. Whoever has a right may read and push. What moved answers 301.
 
     host.add_user("ann", "pass-of-ann")
@@ -76,6 +76,7 @@ say() {{
   exit 0
 }}
 read -r refusal <"$ACCESS_RIGHTS/refusal"
+if [ -e "$rights/refusal" ]; then read -r refusal <"$rights/refusal"; fi
 if [ "$ACCESS_CASE" != public-read ] && ! [ -e "$rights/users/$REMOTE_USER" ]; then say "$refusal" '' 'The host says no.'; fi
 if [ -e "$rights/moved" ]; then
   read -r target <"$rights/moved"
@@ -130,10 +131,9 @@ class AccessUpstream(Upstream):
 
     # Rights
 
-    def refuse_with(self, status):
+    def refuse_with(self, status, repository=""):
         """What users without a right to a repository are told from now on: 403 or 404."""
-        self.refusal = status
-        self._replace("rights/refusal", _STATUS[status] + "\n")
+        self._replace(os.path.join("rights", repository, "refusal"), _STATUS[status] + "\n")
 
     def allow(self, repository, *users):
         for user in users:
@@ -178,6 +178,7 @@ class AccessUpstream(Upstream):
     def _replace(self, name, text):
         """nginx and its scripts may read it at any moment."""
         path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(text)
         os.rename(path + ".new", path)

@@ -19,13 +19,14 @@ _pack_contents = {}   # sha256 of a pack -> the objects in it
 
 class Life(Repository):
     """One life of a repository: names of branches, messages, paths and contents bear its mark. `old` was the tip of main
-    and was pushed away by `begin_again`. The branch `stable` is the same in all lives: what is told by it is no secret."""
+    and was pushed away by `begin_again`. The branch `stable` is the same in all lives that share it: what is told by it is no secret."""
 
-    def __init__(self, git, folder, mark):
+    def __init__(self, git, folder, mark, shares_a_branch=True):
         super().__init__(git, folder)
         self.mark, self.old = f"Quince-{mark}-Medlar", None
         self.known = set()   # the oids of everything that was ever in it, but of what all share
-        fast_import(git, folder, [commit("refs/heads/stable", 1, _SHARED, message="shared by all")])
+        message = "shared by all" if shares_a_branch else f"of {self.mark} alone"
+        fast_import(git, folder, [commit("refs/heads/stable", 1, _SHARED, message=message)])
         self._write("first")
         self._look()
         self.begun_with = self.tip
