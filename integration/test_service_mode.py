@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import os
+import signal
 import ssl
 import subprocess
 
@@ -97,6 +98,11 @@ def private(new_repository, request):
 
 def credentials_seen(faults, since=0):
     return {r.header("Authorization") for r in faults.seen(since=since)}
+
+
+def heard(tankard, name, **fields):
+    """The log lines of an event, which may come a moment after what caused it is seen."""
+    return wait_until(lambda: tankard.events(name, **fields), f"the log tells of {name}")
 
 
 def refused_without_a_hint(answer, status=403):
@@ -207,7 +213,7 @@ class TestAdmission:
         wait_until(lambda: status() == 200, "the token is given again", 5, interval=0.2)
         place(tokens, line + "\nhalf a li")
         wait_until(lambda: status() == 401, "a damaged file admits nobody", 5, interval=0.2)
-        assert tankard.events("tokens-file-unusable")
+        heard(tankard, "tokens-file-unusable")
         os.unlink(tokens)
         wait_until(lambda: len(tankard.events("tokens-file-unusable")) > 1 or status() != 401, "the file is missed", 5, interval=0.2)
         assert status() == 401
@@ -312,7 +318,7 @@ class TestCredentialThatIsRefused:
             git.same_content(private.folder, tmp_path / f"c{n}")
         assert locked.metric("tankard_upstream_state", upstream=locked.name, state="locked") == 1
         assert "locked" in locked.admin("GET", "/healthz").text
-        assert [e for e in locked.events("upstream-state") if e["state"] == "locked"]
+        heard(locked, "upstream-state", state="locked")
 
     def test_the_401_of_the_upstream_is_never_relayed(self, locked, faults, private, new_repository):
         unknown = new_repository("private/not-cached-yet.git").history(2)
@@ -342,7 +348,7 @@ class TestCredentialThatIsRefused:
         other = new_repository("private/after-the-change.git").history(3)
         git.check("clone", "--mirror", locked.url(other.path), tmp_path / "other")
         assert faults.records[-1].header("Authorization") == basic(USER, NEW_PASSWORD)
-        assert locked.events("secret-file-read")
+        heard(locked, "secret-file-read")
 
     def test_a_file_that_becomes_readable_for_all_is_not_used(self, service, faults, git, private, secret_file, tmp_path):
         tankard = service(networks=EVERYWHERE)
@@ -388,6 +394,12 @@ class TestCommand:
         assert self.runs(tmp_path) == 2
         tankard.wait_metric("tankard_upstream_state", lambda n: n == 0, upstream=tankard.name, state="locked")
 
+    def test_a_hang_up_makes_it_anew(self, service, private, mint, tmp_path):
+        tankard = service(credential={"user": USER, "command": mint}, networks=EVERYWHERE)
+        assert tankard.advertisement(private.path).status == 200 and self.runs(tmp_path) == 1
+        tankard.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: tankard.advertisement(private.path).status == 200 and self.runs(tmp_path) == 2, "it is made anew", 10)
+
     def test_a_secret_that_is_always_refused_is_no_fork_storm(self, service, private, mint, tmp_path):
         place(tmp_path / "minted", "never-right")
         tankard = service(credential={"user": USER, "command": mint}, networks=EVERYWHERE)
@@ -400,7 +412,7 @@ class TestCommand:
         tankard = service(credential={"user": USER, "command": mint}, networks=EVERYWHERE)
         said = git.fails("ls-remote", tankard.url(private.path)).err
         assert "its command failed (exit 3)" in said, said
-        event = tankard.events("credential-command-failed")[0]
+        event = heard(tankard, "credential-command-failed")[0]
         assert "no key for" in event["stderr"]
         assert PASSWORD not in said and PASSWORD not in tankard.output()
 

@@ -86,10 +86,12 @@ TEST_F(CommandRun, OneThatClosesItsOutputAndStaysIsKilled) {
 
 TEST_F(CommandRun, ADescendantThatHoldsTheOutputHoldsUpNobody) {
   auto const up = path("up");
-  auto const r =
-      run_script("setsid sh -c 'echo > " + up + "; sleep 5' & while [ ! -s " + up + " ]; do :; done; echo t", 2s);
+  auto const r = run_script(
+      "setsid sh -c 'echo $$ > " + up + "; exec sleep 60' & while [ ! -s " + up + " ]; do sleep 0.01; done; echo token",
+      4s);
   EXPECT_EQ(r.result, timed_out);
   EXPECT_EQ(r.cause, "ended, but left a program running that holds its output open");
+  ::kill(std::stoi(text_of("up")), SIGKILL);
 }
 
 TEST_F(CommandRun, SecretsAreBlottedOut) {
