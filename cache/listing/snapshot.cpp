@@ -98,9 +98,15 @@ snapshot make_next(const snapshot& former, const listing_answer& a) {
   return next;
 }
 
-applied_listing keep_first(const repo_key& key, const listing_answer& a, boot_point invalidated, const clock& c) {
+// `former`, of which a new life begins here, may be null.
+applied_listing keep_first(const snapshot_ptr& former, const repo_key& key, const listing_answer& a, const clock& c) {
   snapshot next = make_next(empty_snapshot(key), a);
-  next.invalidated = invalidated;
+  if (former) {
+    next.invalidated = former->invalidated;
+    // A client asks for the advertisement before the listing that shows the new life: it is of the new life already.
+    auto const& seen = former->advertisement;
+    if (seen && seen->since > former->updated && seen->since > former->invalidated) next.advertisement = seen;
+  }
   next.changed = a.asked_at;
   next.table = ref_table().with_listing(a.question, a.listing.refs, a.asked_at);
   std::vector<object_id> left;
@@ -201,8 +207,7 @@ snapshot empty_snapshot(const repo_key& key) {
 applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, const listing_answer& a,
                               const clock& c) {
   if (!may_keep(former, a)) return {former, false, false};
-  if (!former || begins_new_generation(*former, a))
-    return keep_first(key, a, former ? former->invalidated : unknown_time, c);
+  if (!former || begins_new_generation(*former, a)) return keep_first(former, key, a, c);
 
   auto const table = former->table->with_listing(a.question, a.listing.refs, a.asked_at);
   auto d = compare(*former->table, *table, a.question);
@@ -210,7 +215,7 @@ applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, c
     auto held = hold_back(*former, a, d);
     if (held) return {std::make_shared<const snapshot>(std::move(*held)), false, false};
   }
-  if (is_another_life(*former, a, d, c)) return keep_first(key, a, former->invalidated, c);
+  if (is_another_life(*former, a, d, c)) return keep_first(former, key, a, c);
 
   snapshot next = make_next(*former, a);
   next.table = table;

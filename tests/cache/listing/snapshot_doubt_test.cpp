@@ -43,6 +43,17 @@ TEST_F(SnapshotInDoubt, StaysAsItIsUntilTheNextListingWhichBeginsANewLife) {
   EXPECT_FALSE(is_leased_tip(*next, oid(3), c));
 }
 
+TEST_F(SnapshotInDoubt, TheNewLifeKeepsTheAdvertisementThatWasAskedForJustBeforeItsListing) {
+  auto const text = std::make_shared<const std::string>("version 2");
+  auto const s = with_advertisement(listed({ref("refs/heads/main", 1)}), key, text, c.now());
+  c.advance(1s);
+  auto const doubted = with_invalidation(with_doubt(s), c.now());
+  EXPECT_FALSE(shown(doubted, ask_clone(), {ref("refs/heads/main", 2)}).next->advertisement) << "the former life's";
+  c.advance(1s);
+  auto const asked = with_advertisement(doubted, key, text, c.now());
+  EXPECT_TRUE(shown(asked, ask_clone(), {ref("refs/heads/main", 2)}).next->advertisement);
+}
+
 TEST_F(SnapshotInDoubt, IsIdempotentAndNullForNull) {
   auto const s = with_doubt(listed(main_at(1)));
   EXPECT_EQ(with_doubt(s), s);
