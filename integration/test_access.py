@@ -13,7 +13,7 @@ import pytest
 from support import http, pkt
 from support.access_upstream import CHALLENGE, AccessUpstream
 from support.clock import ShiftedClock
-from support.fault_proxy import Edit, Gate, Hang, HoldBody, Respond
+from support.fault_proxy import Edit, EndEarly, Gate, Hang, HoldBody, Reset, Respond, Truncate
 from support.people import CredentialHelper, Person
 from support.processes import wait_until
 from support.tankard import Tankard
@@ -386,6 +386,86 @@ class TestAtTheSameTime:
         assert faults.count("fetch", since=mark) == 0
 
 
+class TestWhatIsNoYes:
+    """Only a whole listing, shown to that very credential, allows it anything."""
+
+    @pytest.fixture
+    def eve(self, person, host, secret):
+        """Somebody whom the host lets in, to be shown something odd."""
+        eve = person("eve")
+        host.allow(secret.path, eve.name)
+        return eve
+
+    def of(self, who):
+        return lambda record: record.header("Authorization") == who.header[0][1]
+
+    @pytest.mark.parametrize("odd", [pkt.FLUSH, pkt.line("ERR FATAL: R any team/repo DENIED by fallthru\n"), b"<html>Sign in</html>"],
+                             ids=["empty", "ERR", "html"])
+    def test_a_200_that_shows_nothing(self, tankard, faults, ann, eve, secret, odd):
+        visit(tankard, secret, ann)
+        kind = "text/html" if b"html" in odd else "application/x-git-upload-pack-result"
+        faults.on(Respond(200, {"Content-Type": kind}, odd), times=None, kind=("ls-refs", "fetch"), where=self.of(eve))
+        for _ in range(2):
+            assert tankard.advertisement(secret.path, eve.header).status == 200
+            assert not told(tankard.ls_refs(secret.path, *PREFIXES, headers=eve.header), [secret])
+            answer = tankard.fetch(secret.path, secret.tip, headers=eve.header)
+            assert not told(answer, [secret], but=[secret.tip]), answer
+        tankard.wait_quiet()
+        tankard.switch(False)
+        must_come_later(tankard, secret, eve.header)
+        is_shown(tankard, secret, ann.header)
+
+    def test_an_advertisement_alone(self, tankard, faults, ann, eve, secret):
+        """Many hosts show what they can do to everybody, and say no to what is asked then."""
+        visit(tankard, secret, ann)
+        faults.on(Respond(403), times=None, kind=("ls-refs", "fetch"), where=self.of(eve))
+        assert tankard.advertisement(secret.path, eve.header).status == 200
+        answer = tankard.fetch(secret.path, secret.tip, headers=eve.header)
+        assert answer.status == 403 and not told(answer, [secret], but=[secret.tip])
+        tankard.switch(False)
+        must_come_later(tankard, secret, eve.header)
+
+    @pytest.mark.parametrize("fault", [Truncate(0), Truncate(60), EndEarly(60), Reset()], ids=["cut-at-0", "cut", "ends-early", "reset"])
+    def test_a_listing_that_breaks(self, tankard, faults, ann, eve, secret, fault):
+        visit(tankard, secret, ann)
+        faults.on(fault, times=None, kind="ls-refs", where=self.of(eve))
+        tankard.ls_refs(secret.path, *PREFIXES, headers=eve.header)
+        answer = tankard.fetch(secret.path, secret.tip, headers=ann.header)
+        assert answer.status == 200
+        faults.on(Respond(403), times=None, where=self.of(eve))
+        answer = tankard.fetch(secret.path, secret.tip, headers=eve.header)
+        assert answer.status == 403 and not told(answer, [secret], but=[secret.tip]), answer
+        faults.clear()
+        tankard.switch(False)
+        must_come_later(tankard, secret, eve.header)
+
+    def test_another_request_on_the_same_connection(self, tankard, ann, eve, secret):
+        visit(tankard, secret, ann)
+        tankard.switch(False)
+        target = tankard.target(secret.path, "info/refs?service=git-upload-pack")
+        with http.Connection(tankard.port) as connection:
+            for headers, status in ((ann.header, 200), ((), 401), (ann.header, 200), (eve.header, 503), ((), 401), (eve.header, 503)):
+                connection.request("GET", target, [("Git-Protocol", "version=2"), *headers])
+                assert connection.answer().status == status
+
+    def test_a_token_in_the_query(self, tankard, host, faults, life):
+        """GitLab takes ?private_token=; whatever comes of it is not what everybody is shown."""
+        known = life("by-query")
+        host.make_public(known.path)
+        faults.on(Respond(401, {"WWW-Authenticate": CHALLENGE}), times=None, path=re.escape(known.path), where=lambda r: "private_token" not in r.query)
+        for rest in ("info/refs?service=git-upload-pack&private_token=Hagebutte", "info/refs?private_token=Hagebutte&service=git-upload-pack"):
+            tankard.ask("GET", tankard.target(known.path, rest), [("Git-Protocol", "version=2")])
+        body = pkt.ls_refs(*PREFIXES)
+        tankard.ask("POST", tankard.target(known.path, "git-upload-pack?private_token=Hagebutte"),
+                    [("Git-Protocol", "version=2"), ("Content-Type", "application/x-git-upload-pack-request")], body)
+        tankard.wait_quiet()
+        tankard.switch(False)
+        for answer in ask_all(tankard, known):
+            assert not told(answer, [known], but=known.tips()) and "version 2" not in pkt.texts(answer.body), answer
+        tankard.stop()
+        assert "Hagebutte" not in tankard.output()
+
+
 class TestGrace:
     """How long an allow counts while nobody can be asked: auth.offline_grace when the host is away, little otherwise."""
 
@@ -522,6 +602,13 @@ class TestPublic:
         is_shown(tankard, known, ann.header)
         must_log_in(tankard, known)
         must_come_later(tankard, known, bob.header)
+
+    @pytest.mark.parametrize("protocol", [0, 1])
+    def test_made_private_and_only_old_clients_were_told(self, tankard, host, git, known, protocol):
+        host.make_private(known.path)
+        git.fails("-c", f"protocol.version={protocol}", "ls-remote", tankard.url(known.path))
+        tankard.switch(False)
+        is_refused(tankard, known, (), [200, 401])
 
     def test_made_private_and_public_again_begins_anew_each_time(self, tankard, host, faults, ann, known):
         for n in range(2):
@@ -842,6 +929,17 @@ class TestOnDisk:
         tankard.switch(False)
         is_shown(tankard, secret, ann.header)
         must_come_later(tankard, secret, bob.header)
+
+    @pytest.mark.parametrize("damage", ["cut short", "readable by others"])
+    def test_a_key_that_is_no_secret_or_not_whole_is_refused_in_words(self, tankard, ann, secret, damage):
+        tankard.stop()
+        if damage == "cut short":
+            self.resize(tankard.key_file, 0.5)
+        else:
+            os.chmod(tankard.key_file, 0o644)
+        tankard.start(wait=False)
+        code, output = tankard.ends_by_itself()
+        assert code > 0 and tankard.key_file in output.splitlines()[-1], output
 
     def test_every_single_bit_that_flips_allows_nobody_new(self, run_tankard, tankard, faults, ann, bob, person, secret, tmp_path):
         """Here and there in the file: who was allowed may be forgotten, who was not is never remembered."""

@@ -1,12 +1,16 @@
 """The harness keeps its own promises: what it says it saw or broke, it saw or broke. Needs no tankard."""
+import subprocess
 import threading
 
 import pytest
 
 from support import http, pkt
+from support.clock import ShiftedClock
 from support.fault_proxy import Gate, HoldBody, Reset, Respond, Truncate, empty_listing, html
 from support.gitrepo import typical
 from support.processes import free_port, port_answers
+from support.tankard import Direct
+from support.traces import Life, told
 from support.upstream import PASSWORD, USER
 
 
@@ -117,3 +121,29 @@ def test_concurrent_clients(host, git, project):
 
 def test_free_ports_are_free():
     assert not port_answers(free_port())
+
+
+def test_what_an_answer_tells_is_found_in_headers_bodies_and_packs(host, git):
+    one, other = (Life(git, host.path(f"lives/{name}.git"), name) for name in ("one", "other"))
+    direct = Direct(host.port)
+    for life, path in ((one, "lives/one.git"), (other, "lives/other.git")):
+        assert told(direct.ls_refs(path), [one, other]) == {life.mark}
+        assert told(direct.advertisement(path), [one, other]) == set()
+        answer = direct.fetch(path, life.tip)
+        assert life.mark.encode() not in answer.body and told(answer, [one, other]) == {life.mark}, "a pack is compressed"
+        answer = direct.fetch(path, life.oid("refs/heads/stable"))
+        assert b"PACK" in answer.body and told(answer, [one, other]) == set(), "what both have tells nothing"
+    assert told(http.Answer(301, "Moved", [("Location", f"/{one.mark}")], b"", True), [one, other]) == {one.mark}
+
+
+def test_a_shifted_clock_moves_a_process_and_leaves_its_timers():
+    def times(clock):
+        show = "import time; print(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), time.monotonic())"
+        out = subprocess.check_output(["/usr/bin/python3", "-c", show], env=clock.environment(), text=True)
+        return [float(t) for t in out.split()]
+    clock = ShiftedClock()
+    before = times(clock)
+    clock.passes(hours=13)
+    clock.wall_turned(hours=-1)
+    shifted = [now - then for now, then in zip(times(clock), before)]
+    assert [round(s / 3600) for s in shifted] == [12, 13, 0], shifted

@@ -18,18 +18,18 @@ struct shift {
 static const struct shift *shift_now(void) {
   static const struct shift none;
   static const struct shift *volatile found;
-  if (found == NULL) {
-    const char *path = getenv("SHIFTED_CLOCK");
-    long fd = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0) : -1;
-    long at = fd < 0 ? -1 : syscall(SYS_mmap, NULL, sizeof none, PROT_READ, MAP_SHARED, fd, 0);
-    if (fd >= 0) syscall(SYS_close, fd);
-    found = at == -1 ? &none : (const struct shift *)at;
-  }
-  return found;
+  if (found != NULL) return found;
+  const char *path = getenv("SHIFTED_CLOCK");
+  if (path == NULL) return &none;  // also before libc knows the environment
+  long fd = syscall(SYS_openat, (long)AT_FDCWD, path, (long)(O_RDONLY | O_CLOEXEC), 0L);
+  long at = fd < 0 ? -1L : syscall(SYS_mmap, 0L, sizeof none, (long)PROT_READ, (long)MAP_SHARED, fd, 0L);
+  if (fd >= 0) syscall(SYS_close, fd);
+  if (at == -1) abort();  // a test that believes in hours that do not pass would prove nothing
+  return found = (const struct shift *)at;
 }
 
 int clock_gettime(clockid_t id, struct timespec *t) {
-  if (syscall(SYS_clock_gettime, id, t) != 0) return -1;
+  if (syscall(SYS_clock_gettime, (long)id, t) != 0) return -1;
   if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) t->tv_sec += shift_now()->wall;
   if (id == CLOCK_BOOTTIME) t->tv_sec += shift_now()->boot;
   return 0;
