@@ -51,7 +51,7 @@ def expected(state, who, situation, request):
         return NO_PUSH
     lately_allowed = who == "right" and situation in ["outage", "restarted"]
     if state in PUBLIC or lately_allowed:
-        return shown(state, request)
+        return kept(state, situation, request)
     return LOGIN if who == "none" else LATER
 
 
@@ -66,6 +66,12 @@ def shown(state, request):
     if request != "fetch old oid":
         return SHOWN
     return FORMER_TIP if state in ONE_LIFE else NO_SUCH_OBJECT
+
+
+def kept(state, situation, request):
+    """A former tip is lent for a day, of a public repository: of another one nobody knows to whom it was shown."""
+    lent = state == "public" and situation != "clock back"
+    return shown(state, request) if request != "fetch old oid" or lent else NO_SUCH_OBJECT
 
 
 class Repo:
