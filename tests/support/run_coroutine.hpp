@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -21,7 +22,7 @@ void run_until(asio::io_context& io, Condition holds) {
   auto const guard = asio::make_work_guard(io);
   while (!holds()) {
     if (io.stopped()) io.restart();
-    io.run_one();
+    io.run_one_for(std::chrono::milliseconds(20));  // it may come to hold by something outside: a file of a child's
   }
 }
 
