@@ -69,7 +69,8 @@ struct services {
   std::shared_ptr<cache::async_semaphore> children;
   int lock_fd;  ///< of the cache directory; children inherit it
   std::vector<std::unique_ptr<upstream_site>> upstreams;
-  std::string agent;  ///< "tankard/0.1.0", as tankard names itself to upstreams
+  std::string agent;      ///< "tankard/0.1.0", as tankard names itself to upstreams
+  std::string git_agent;  ///< where a host might answer others than git otherwise: "git/2.39.5 (tankard/0.1.0)"
   refresh::listing_service* listing = nullptr;
   refresh::sync_service* syncs = nullptr;
 };

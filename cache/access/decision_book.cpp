@@ -118,6 +118,12 @@ bool decision_book::deny(const decision_key& k, boot_point asked_at) {
   return revoked;
 }
 
+bool decision_book::denied_since(const decision_key& k, boot_point asked_at) const {
+  auto const id = impl_->seal.id_of(k);
+  lock const l(impl_->mu);
+  return impl_->table.denied_since(id, asked_at);
+}
+
 bool decision_book::save() {
   lock l(impl_->mu);
   return impl_->save(l);

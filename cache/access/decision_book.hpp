@@ -32,15 +32,11 @@
 
 namespace tankard::cache {
 
-/// What a credential is allowed to do. The two are told apart because the 401 that opens every push says nothing about
-/// reading.
-enum class git_right : std::uint8_t { read, write };
-
-/// Whose decision. `credential` is a keyed digest in hex, never empty: requests without one have no decisions.
+/// Whose decision, about reading: a push is always upstream's to answer, and says nothing about reading. `credential`
+/// is a keyed digest in hex, never empty: requests without one have no decisions.
 struct decision_key {
   storage_digest repo;
   std::string generation;
-  git_right right = git_right::read;
   std::string credential;
 };
 
@@ -85,6 +81,9 @@ class decision_book {
   /// remembered in memory only, so that an allow asked for earlier does not undo it. It revokes also an allow that was
   /// asked for later: two answers that differ are a doubt. True where an allow was revoked.
   bool deny(const decision_key& k, boot_point asked_at);
+
+  /// True where a denial of a question sent at or after `asked_at` is known, or may have been forgotten.
+  bool denied_since(const decision_key& k, boot_point asked_at) const;
 
   /// Blocking. Returns when everything before the call is on disk. False where it could not be written.
   bool save();

@@ -36,7 +36,6 @@ row_id decision_seal::id_of(const decision_key& k) const {
   text.reserve(256);
   append_part(text, bytes_of(k.repo));
   append_part(text, k.generation);
-  append_number(text, static_cast<std::uint64_t>(k.right));
   append_part(text, k.credential);
   return keyed_digest(ids_, text);
 }

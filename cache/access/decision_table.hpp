@@ -46,6 +46,7 @@ class decision_table {
   decision_table(limits l, const clock& c) : limits_(l), clock_(c), denials_(max_denials) {}
 
   std::optional<boot_point> allowed_at(const row_id& id) const;
+  bool denied_since(const row_id& id, boot_point asked_at) const { return denials_.outdates(id, asked_at); }
   void allow(const row_id& id, boot_point asked_at);
   /// True where an allow was revoked.
   bool deny(const row_id& id, boot_point asked_at);

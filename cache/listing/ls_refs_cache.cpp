@@ -348,6 +348,11 @@ void ls_refs_cache::erase(const repo_key& key) {
   impl_->make_invisible(key.digest(), std::nullopt, entry_fate::remove);
 }
 
+bool ls_refs_cache::is_stored(const repo_key& key) const {
+  std::error_code unreadable;  // a folder that cannot be read may hold it
+  return std::filesystem::exists(impl_->files.path_of(key.digest()), unreadable) || unreadable;
+}
+
 sys::result<void> ls_refs_cache::save() { return impl_->journal.save(); }
 
 ls_refs_cache_stats ls_refs_cache::stats() const {

@@ -73,6 +73,9 @@ class ls_refs_cache {
   void invalidate(const repo_key& key);
   void erase(const repo_key& key);  ///< at once for every reader; from disk by the journal
 
+  /// Blocking. Whether there is a file of it.
+  bool is_stored(const repo_key& key) const;
+
   /// Blocking. Returns when everything changed before the call is durable. Error: the first write failure.
   boost::system::result<void> save();
 

@@ -151,7 +151,11 @@ bool may_keep(const snapshot_ptr& former, const listing_answer& a) {
   if (!former) return true;
   if (!a.anonymous && former->is_public) return false;
   if (former->invalidated != unknown_time && a.asked_at < former->invalidated) return false;
-  return former->gone || !former->table->outdates(a.question, a.asked_at);
+  return true;
+}
+
+bool is_older(const snapshot& former, const listing_answer& a) {
+  return !former.gone && former.table->outdates(a.question, a.asked_at);
 }
 
 bool begins_new_generation(const snapshot& former, const listing_answer& a) {
@@ -206,7 +210,8 @@ snapshot empty_snapshot(const repo_key& key) {
 
 applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, const listing_answer& a,
                               const clock& c) {
-  if (!may_keep(former, a)) return {former, false, false};
+  if (!may_keep(former, a)) return {former, false, false, false};
+  if (former && is_older(*former, a)) return {former, false, false, true};
   if (!former || begins_new_generation(*former, a)) return keep_first(former, key, a, c);
 
   auto const table = former->table->with_listing(a.question, a.listing.refs, a.asked_at);

@@ -100,6 +100,7 @@ struct applied_listing {
   snapshot_ptr next;     ///< equal to the former one where nothing is to be kept
   bool changed = false;  ///< some ref's value or existence changed
   bool kept = true;      ///< false: relayed only (invalidated since it was sent, or a shrunk listing not yet confirmed)
+  bool older = false;    ///< not kept for no other reason than that a later answer is known
 };
 /// - an answer whose question was sent before `invalidated`, or before all that the table knows of it, is not taken in;
 /// nor is one

@@ -34,7 +34,13 @@ digest sha256(std::string_view bytes) noexcept {
   return d;
 }
 
-enum snapshot_flag : std::uint8_t { flag_public = 1, flag_gone = 2, flag_advertisement = 4, flag_doubted = 8, flag_unconfirmed = 16 };
+enum snapshot_flag : std::uint8_t {
+  flag_public = 1,
+  flag_gone = 2,
+  flag_advertisement = 4,
+  flag_doubted = 8,
+  flag_unconfirmed = 16
+};
 enum ref_flag : std::uint8_t { flag_unborn = 1, flag_peeled = 2, flag_symref = 4 };
 
 class writer {
@@ -94,7 +100,8 @@ void write_body(writer& w, const snapshot& s) {
   w.text(s.key.viewer);
   w.text(s.generation);
   w.number(static_cast<std::uint8_t>((s.is_public ? flag_public : 0) | (s.gone ? flag_gone : 0) |
-                                     (s.advertisement ? flag_advertisement : 0) | (s.doubted ? flag_doubted : 0) | (s.unconfirmed ? flag_unconfirmed : 0)));
+                                     (s.advertisement ? flag_advertisement : 0) | (s.doubted ? flag_doubted : 0) |
+                                     (s.unconfirmed ? flag_unconfirmed : 0)));
   for (auto const t : {s.public_checked, s.updated, s.changed, s.invalidated}) w.time(t);
   write_table(w, *s.table);
   w.count(s.raws.size());

@@ -271,11 +271,15 @@ awaitable<void> admin_service::purge_repository(http::exchange& x, std::string n
     co_await refuse(x, 400, "name the repository: /api/v1/repositories/<upstream>/<path>");
     co_return;
   }
-  auto const known = co_await sources_.purge(name, std::move(path));
-  if (!known)
-    co_await refuse(x, 404, unknown_upstream(name));
-  else
-    co_await answer(x, 200, json_type, json::serialize(json::object{{"purged", true}, {"was_known", *known}}) + "\n");
+  auto const result = co_await sources_.purge(name, std::move(path));
+  if (result == purge_result::no_upstream) co_return co_await refuse(x, 404, unknown_upstream(name));
+  if (result == purge_result::own_tables) {
+    co_return co_await refuse(x, 409,
+                              "with auth.scope = \"user\" what single users were shown cannot be found by "
+                              "repository; no objects are kept");
+  }
+  json::object const done{{"purged", true}, {"was_known", result == purge_result::purged}};
+  co_await answer(x, 200, json_type, json::serialize(done) + "\n");
 }
 
 }  // namespace tankard::proxy::admin

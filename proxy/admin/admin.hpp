@@ -8,8 +8,8 @@
 // HEAD works like GET. Errors are JSON: {"error": "..."}.
 // Knows nothing of the application but what `sources` gives. Thread-safe where they are.
 
+#include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,15 +20,21 @@
 
 namespace tankard::proxy::admin {
 
+enum class purge_result : std::uint8_t {
+  purged,
+  not_known,    ///< nothing was kept of it
+  no_upstream,  ///< of that name
+  own_tables,   ///< auth.scope = "user": what single users were shown is not found by the repository's name
+};
+
 /// What is asked of the application. All are set.
 struct sources {
   std::function<view()> look;                                    ///< cheap, does not block
   std::function<bool()> ready;                                   ///< the cache index is loaded, and no drain has begun
   std::function<awaitable<std::string>()> metrics;               ///< runs the collection where blocking is allowed
   std::function<bool(const std::string& name, bool on)> enable;  ///< false: no upstream of that name
-  /// Forgets everything of a repository and begins a new life of it. True where something was known of it; nullopt: no
-  /// upstream of that name.
-  std::function<awaitable<std::optional<bool>>(std::string upstream, std::string path)> purge;
+  /// Forgets everything of a repository and begins a new life of it.
+  std::function<awaitable<purge_result>(std::string upstream, std::string path)> purge;
 };
 
 struct options {

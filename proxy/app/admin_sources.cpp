@@ -77,13 +77,15 @@ bool enable(parts& p, const std::string& name, bool on) {
   return false;
 }
 
-awaitable<std::optional<bool>> purge(parts& p, std::string name, std::string path) {
+awaitable<admin::purge_result> purge(parts& p, std::string name, std::string path) {
   for (auto& site : p.shared.upstreams) {
     if (site->settings.name != name) continue;
     repo_ref repo{*site, cache::make_repo_key(name, site->settings.kind, path)};
-    co_return co_await p.listing.purge(std::move(repo));
+    if (site->settings.scope == config::auth_scope::user) co_return admin::purge_result::own_tables;
+    bool const known = co_await p.listing.purge(std::move(repo));
+    co_return known ? admin::purge_result::purged : admin::purge_result::not_known;
   }
-  co_return std::nullopt;
+  co_return admin::purge_result::no_upstream;
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ int read_all(int fd, std::string& into) {
 }  // namespace
 
 std::optional<file_stamp> stamp_of(const std::filesystem::path& file) noexcept {
-  struct stat st{};
+  struct stat st {};
   if (::stat(file.c_str(), &st) != 0) return std::nullopt;
   return stamp_of(st);
 }
@@ -70,7 +70,7 @@ boost::system::result<guarded_text, std::string> read_guarded(const file_guard& 
   net::file_descriptor const in(
       ::open(guard.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe must not hold us up
   if (!in.is_open()) return sentence(guard.file, "cannot be opened: " + why());
-  struct stat st{};
+  struct stat st {};
   if (::fstat(in.get(), &st) != 0 || !S_ISREG(st.st_mode)) return sentence(guard.file, "is not a regular file");
   if ((st.st_mode & guard.forbidden) != 0) return sentence(guard.file, permission_problem(guard.forbidden));
   guarded_text out;

@@ -8,6 +8,7 @@
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
 #include "proxy/refresh/access_notes.hpp"
+#include "proxy/refresh/listing_service.hpp"
 
 namespace tankard::proxy::handlers {
 namespace {
@@ -56,6 +57,12 @@ awaitable<upstream::admission> confirmed(services& s, const routed& r, cache::sn
   co_return a;
 }
 
+awaitable<bool> still_sees(services& s, const routed& r, const cache::snapshot& found, plan::obstacle o) {
+  auto const now = co_await s.listing->find(r.repo.key);
+  co_return now &&
+      now->generation == found.generation&& plan::may_see(now.get(), viewer_of(s, r, now.get()), o, s.clock);
+}
+
 http::fields outgoing_headers(http::exchange& x, const routed& r) {
   auto const& id = x.report().id;
   if (r.repo.site.settings.mode == config::auth_mode::passthrough) {
@@ -92,17 +99,32 @@ awaitable<bool> say_not_shown(services& s, http::exchange& x, const routed& r, c
   co_return true;
 }
 
-bool hides_denials(const routed& r) noexcept { return r.repo.site.settings.mode == config::auth_mode::anonymous; }
+bool speaks_for_upstream(const routed& r) noexcept {
+  return r.repo.site.settings.mode != config::auth_mode::passthrough;
+}
 
-awaitable<void> say_not_public(http::exchange& x, const routed& r) {
-  co_await say(x, {outcome::denied, reason::not_public}, 404,
-               fmt::format("tankard: {} shows no public repository {}, and only public ones are served here",
-                           r.repo.site.settings.url(), r.repo.key.path));
+awaitable<void> say_for_upstream(http::exchange& x, const routed& r, unsigned status) {
+  auto const url = r.repo.site.settings.url();
+  bool const denied = status == 401 || status == 403 || status == 404 || status == 410;
+  if (denied) {
+    co_return co_await say(x, {outcome::denied, reason::not_public}, 404,
+                           fmt::format("tankard: {} shows no repository {} {}", url, r.repo.key.path,
+                                       r.who->service ? "to tankard's own credential"
+                                                      : "to everybody, and only public ones are served here"));
+  }
+  bool const moved = status / 100 == 3;
+  co_await say(x, {outcome::bypass, reason::upstream_answer}, moved ? 404 : status,
+               moved
+                   ? fmt::format("tankard: {} says that {} has moved; ask for it by its new name", url, r.repo.key.path)
+                   : fmt::format("tankard: {} answered HTTP {} for {}", url, status, r.repo.key.path));
 }
 
 awaitable<void> relay_refusal(services& s, http::exchange& x, const routed& r, const upstream::whole_answer& answer) {
+  if (speaks_for_upstream(r)) {
+    bool const denial_in_a_200 = answer.head.status / 100 == 2;
+    co_return co_await say_for_upstream(x, r, denial_in_a_200 ? 404 : answer.head.status);
+  }
   bool const denied = answer.meaning.what == upstream::verdict::denial;
-  if (denied && hides_denials(r)) co_return co_await say_not_public(x, r);
   verdict const v{denied ? outcome::denied : outcome::bypass, reason::upstream_answer};
   co_await relay_whole(s, x, v, r.repo.site, r.upstream_target(), answer);
 }

@@ -19,6 +19,10 @@ plan::viewer viewer_of(const services& s, const routed& r, const cache::snapshot
 awaitable<upstream::admission> confirmed(services& s, const routed& r, cache::snapshot_ptr snapshot,
                                          upstream::admission a);
 
+/// True where what was found for this client before a wait still holds: the same life of the repository, still his to
+/// see.
+awaitable<bool> still_sees(services& s, const routed& r, const cache::snapshot& found, plan::obstacle o);
+
 /// Headers of this request on its way upstream: the client's own, or with tankard's credential in the place of his.
 http::fields outgoing_headers(http::exchange& x, const routed& r);
 
@@ -28,12 +32,13 @@ http::fields outgoing_headers(http::exchange& x, const routed& r);
 /// that never asked for a credential.
 awaitable<bool> say_not_shown(services& s, http::exchange& x, const routed& r, const outage& why);
 
-/// Relays an answer that is no listing: a denial, a redirect, something odd. Where clients' credentials are not shown
-/// to upstream a denial has nothing to ask them for: it is one sentence, 404.
+/// Relays an answer that is no listing: a denial, a redirect, something odd.
 awaitable<void> relay_refusal(services& s, http::exchange& x, const routed& r, const upstream::whole_answer& answer);
-/// Whether denials are told so, and how.
-bool hides_denials(const routed& r) noexcept;
-awaitable<void> say_not_public(http::exchange& x, const routed& r);
+/// Where upstream is not shown the client's own credential, what it says beside a good answer is not for the client: a
+/// login question that no credential of the client's answers, or words about tankard's own account. One sentence
+/// instead.
+bool speaks_for_upstream(const routed& r) noexcept;
+awaitable<void> say_for_upstream(http::exchange& x, const routed& r, unsigned status);
 
 /// Counts an answer that was given only because of a decision.
 void note_shown(services& s, const plan::viewer& who);

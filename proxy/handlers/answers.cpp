@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <algorithm>
+#include <array>
 
 #include "protocol/pkt_line.hpp"
 #include "proxy/http/headers.hpp"
@@ -38,6 +39,20 @@ reachable_upstreams reachable_from(const services& s, const upstream_site& site)
     if (!is_self && !together) continue;
     if (is_self) out.self = out.known.size();
     out.known.push_back({other->settings.origin(), other->settings.base_path, other->settings.mount, {}});
+  }
+  return out;
+}
+
+/// What upstream says of an answer's body. The rest may be about tankard's own account: a session, its scopes, its
+/// name.
+http::fields said_of_the_body(const http::fields& headers) {
+  static constexpr std::array<const char*, 9> about_the_body{
+      "Content-Type", "Content-Encoding", "ETag", "Last-Modified", "Cache-Control",
+      "Expires",      "Pragma",           "Date", "Accept-Ranges"};
+  http::fields out;
+  for (auto const* name : about_the_body) {
+    auto const at = headers.find(name);
+    if (at != headers.end()) out.set(name, at->value());
   }
   return out;
 }
@@ -78,7 +93,8 @@ awaitable<void> answer_from_memory(http::exchange& x, verdict v, const from_memo
 
 http::fields relayed_headers(const services& s, const upstream_site& site, std::string_view target,
                              const upstream::response_head& head) {
-  http::fields out = http::end_to_end(head.headers);
+  bool const ours = site.settings.mode == config::auth_mode::service;
+  http::fields out = ours ? said_of_the_body(head.headers) : http::end_to_end(head.headers);
   upstream::drop_connection_challenges(out);
   auto const at = out.find("Location");
   if (at == out.end()) return out;

@@ -83,6 +83,10 @@ std::string_view sentence(http::target_error e) {
   return "bad path";
 }
 
+bool is_gits_query(std::string_view query) {
+  return query.empty() || query == "service=git-upload-pack" || query == "service=git-receive-pack";
+}
+
 awaitable<void> refuse_client(http::exchange& x, const auth::refusal& r) {
   set_verdict(x, refused(reason::not_admitted), "self");
   x.report().detail = r.sentence;
@@ -160,6 +164,10 @@ awaitable<void> dispatch(services& s, http::exchange& x) {
   x.report().protocol = version == 2 ? git_protocol::v2 : version == 1 ? git_protocol::v1 : git_protocol::v0;
   auto admitted = co_await mount.site->gate->admit(request, repo.key.path);
   if (admitted.refused) co_return co_await refuse_client(x, *admitted.refused);
+  if (settings.mode != config::auth_mode::passthrough && !is_gits_query(target->query)) {
+    co_return co_await say(x, refused(reason::bad_target), 400,
+                           "tankard: git asks for no query but `service=`, and a token in one would reach the host");
+  }
   if (settings.scope == config::auth_scope::user) repo.key.viewer = admitted.who->principal;
   routed r{std::move(repo), std::move(*target), version, std::move(admitted.who), std::move(admitted.unusable)};
   co_await serve(s, x, std::move(r));

@@ -18,11 +18,13 @@
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/sync_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
+#include "proxy/upstream/ask.hpp"
 
 namespace tankard::proxy::handlers {
 namespace {
 
 constexpr std::chrono::milliseconds indexing_limit{60'000};  // for a first pack to be indexed, in an outage
+constexpr std::chrono::seconds permit_limit{60};             // for a place among the children
 
 /// One fetch on its way.
 struct fetching {
@@ -34,7 +36,8 @@ struct fetching {
   cache::snapshot_ptr snapshot;
   upstream::admission admitted;
   gathered known;
-  bool away = false;  ///< upstream proved away while this request ran: decided anew, once
+  bool away = false;    ///< upstream proved away while this request ran: decided anew, once
+  bool synced = false;  ///< the store was brought up to date for it, once
 };
 
 /// "github.com", "127.0.0.1:3000"
@@ -77,7 +80,6 @@ awaitable<void> gather(fetching& f);
 awaitable<void> decide_again(fetching& f, const upstream::failure& why, const upstream::whole_answer* answer) {
   f.away = true;
   f.admitted = refused_by(f.s, f.r.repo.site, why);
-  f.snapshot = co_await f.s.listing->find(f.r.repo.key);  // it may have been revoked while upstream was asked
   co_await gather(f);
   auto const p = plan::plan_fetch(f.asked, f.known.facts);
   if (p.action != plan::fetch_action::local && answer != nullptr) {
@@ -85,19 +87,6 @@ awaitable<void> decide_again(fetching& f, const upstream::failure& why, const up
     co_return co_await relay_whole(f.s, f.x, v, f.r.repo.site, f.r.upstream_target(), *answer);
   }
   co_await run_plan(f);
-}
-
-/// The rest of an answer that is not a pack, small enough to be held: what an upstream says when it is unwell.
-awaitable<std::optional<upstream::whole_answer>> read_rest(upstream::call& call, upstream::response_head head) {
-  constexpr std::size_t most = 64u << 10;
-  upstream::whole_answer answer{.head = std::move(head), .body = {}, .too_large = false, .meaning = {}};
-  std::string buffer(most, '\0');
-  for (;;) {
-    auto const n = co_await call.read(asio::buffer(buffer));
-    if (!n || answer.body.size() + *n > most) co_return std::nullopt;
-    if (*n == 0) co_return answer;
-    answer.body.append(buffer, 0, *n);
-  }
 }
 
 upstream::request upstream_request(const fetching& f) {
@@ -119,33 +108,49 @@ void report_end(fetching& f, const relayed& end, cache::boot_point begun) {
   f.x.report().detail = end.broken->cause;
 }
 
-struct opened {
+struct answered {
   std::unique_ptr<upstream::call> call;
   upstream::response_head head;
+  std::optional<upstream::whole_answer> rest;  ///< of what is no pack
+  upstream::classified meaning;
+
+  bool is(upstream::verdict v) const noexcept { return meaning.what == v; }
 };
-awaitable<upstream::outcome_of<opened>> open(fetching& f) {
+awaitable<upstream::outcome_of<answered>> ask(fetching& f) {
   auto call = co_await f.r.repo.site.client.open(upstream_request(f));
   if (!call) co_return call.error();
   auto head = co_await (*call)->read_head();
   if (!head) co_return head.error();
-  co_return opened{std::move(*call), std::move(*head)};
+  answered a{.call = std::move(*call), .head = std::move(*head), .rest = {}, .meaning = {}};
+  a.meaning = upstream::classify(a.head, http::upload_pack_result_type);
+  bool const odd = a.head.status == 403 || a.is(upstream::verdict::outage) || a.is(upstream::verdict::limited);
+  if (!odd) co_return a;
+  a.rest = co_await upstream::read_rest(*a.call, a.head);
+  // A 403 may say in its body that it is a rate limit.
+  if (a.rest) a.meaning = upstream::classify(a.head, http::upload_pack_result_type, a.rest->body);
+  co_return a;
 }
 
-/// The client's own request was answered with a no. True where that was said to tankard, and so is an outage.
+/// The client's own request was answered with a no. A value where that was said to tankard, and so is an outage.
 awaitable<std::optional<upstream::failure>> take_denial(fetching& f, const upstream::response_head& head,
                                                         cache::boot_point begun) {
   if (auto ours = refresh::refused_us(f.r.repo, *f.r.who, head.status)) co_return ours;
   auto note = [&] { refresh::note_denied(f.s, f.r.repo, *f.r.who, head, begun); };
   co_await f.s.pool.run(std::move(note));
+  // Anybody may ask something that a host refuses: whether the repository is public is asked before it is believed.
+  if (f.r.anonymous()) co_await f.s.listing->ask_whether_public(f.r.repo);
   co_return std::nullopt;
 }
 
-awaitable<void> relay_pack(fetching& f, opened& from, const upstream::classified& meaning, bool keep, reason why,
-                           cache::boot_point begun) {
-  bool const good = meaning.what == upstream::verdict::ok;
-  bool const denied = meaning.what == upstream::verdict::denial;
-  if (denied && hides_denials(f.r)) co_return co_await say_not_public(f.x, f.r);
-  set_verdict(f.x, {denied ? outcome::denied : keep ? outcome::miss : outcome::bypass, why}, "upstream");
+awaitable<void> relay_pack(fetching& f, answered& from, bool keep, reason why, cache::boot_point begun) {
+  bool const good = from.is(upstream::verdict::ok);
+  if (!good && speaks_for_upstream(f.r)) co_return co_await say_for_upstream(f.x, f.r, from.head.status);
+  bool const denied = from.is(upstream::verdict::denial);
+  verdict const v{denied ? outcome::denied : keep ? outcome::miss : outcome::bypass, why};
+  if (from.rest) {
+    co_return co_await relay_whole(f.s, f.x, v, f.r.repo.site, f.r.upstream_target(), *from.rest);
+  }
+  set_verdict(f.x, v, "upstream");
   std::unique_ptr<kept_pack> kept;
   if (keep && good) kept = co_await kept_pack::begin(f.s, f.r.repo, f.r.who, f.snapshot->generation);
   auto headers = relayed_headers(f.s, f.r.repo.site, f.r.upstream_target(), from.head);
@@ -153,7 +158,7 @@ awaitable<void> relay_pack(fetching& f, opened& from, const upstream::classified
   if (kept && end.end == relay_end::whole) kept->seal(f.asked.wants);
   if (good && end.end != relay_end::upstream_broke) {
     auto const took = f.s.clock.now() - begun;
-    refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.principal(), from.head, meaning, took);
+    refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.principal(), from.head, from.meaning, took);
   }
   report_end(f, end, begun);
 }
@@ -163,13 +168,12 @@ awaitable<void> stream(fetching& f, bool keep, reason why) {
   auto const note_failure = [&](const upstream::failure& failed) {
     refresh::note_failure(f.s, f.r.repo, operation::fetch, f.r.principal(), failed, f.s.clock.now() - begun);
   };
-  auto from = co_await open(f);
+  auto from = co_await ask(f);
   if (!from) {
     note_failure(from.error());
     co_return co_await decide_again(f, from.error(), nullptr);
   }
-  auto const meaning = upstream::classify(from->head, http::upload_pack_result_type);
-  if (meaning.what == upstream::verdict::denial) {
+  if (from->is(upstream::verdict::denial)) {
     auto const locked = co_await take_denial(f, from->head, begun);
     if (locked) {
       note_failure(*locked);
@@ -177,21 +181,33 @@ awaitable<void> stream(fetching& f, bool keep, reason why) {
     }
   }
   // A good head is a success only when the body came too.
-  if (meaning.what != upstream::verdict::ok) {
+  if (!from->is(upstream::verdict::ok)) {
     auto const took = f.s.clock.now() - begun;
-    refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.principal(), from->head, meaning, took);
+    refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.principal(), from->head, from->meaning, took);
   }
-  if (meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited) {
-    auto const answer = co_await read_rest(*from->call, from->head);
-    co_return co_await decide_again(f, upstream::to_failure(meaning, from->head), answer ? &*answer : nullptr);
+  if (from->is(upstream::verdict::outage) || from->is(upstream::verdict::limited)) {
+    bool const relayable = from->rest && !speaks_for_upstream(f.r);
+    auto const why_away = upstream::to_failure(from->meaning, from->head);
+    co_return co_await decide_again(f, why_away, relayable ? &*from->rest : nullptr);
   }
-  co_await relay_pack(f, *from, meaning, keep, why, begun);
+  co_await relay_pack(f, *from, keep, why, begun);
+}
+
+awaitable<void> no_longer_shown(fetching& f) {
+  f.known.facts.may_see = false;
+  if (!f.away && f.admitted.admitted) co_return co_await stream(f, false, reason::no_decision);
+  co_await refuse(f, f.known.facts.why_not);
 }
 
 awaitable<void> local(fetching& f, reason why) {
+  auto const permit = co_await f.s.children->acquire(permit_limit);
+  // It may have been a long wait.
+  bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
+  if (!shown) co_return co_await no_longer_shown(f);
   set_verdict(f.x, {outcome::local, why}, "store");
   auto const store = f.known.store;  // holds it while the child reads it
-  auto const failed = co_await serve_local(f.s, f.x, *store, f.body, note_of(f));
+  auto failed = permit ? co_await serve_local(f.s, f.x, *store, f.body, note_of(f))
+                       : local_failure{reason::overloaded, "too many git children (limits.children)"};
   if (!failed) co_return;
   f.x.report().detail = failed->cause;
   if (!f.away && f.admitted.admitted) co_return co_await stream(f, false, failed->reason);
@@ -200,17 +216,23 @@ awaitable<void> local(fetching& f, reason why) {
 }
 
 awaitable<void> sync_then_local(fetching& f, reason why) {
+  if (f.synced) co_return co_await stream(f, false, why);  // it brought something else
+  f.synced = true;
   auto const result =
       co_await f.s.syncs->ensure(f.r.repo, f.r.who, f.snapshot, f.known.missing, f.s.settings.syncing.patience);
-  if (result == refresh::sync_result::done) co_return co_await local(f, why);
-  co_await stream(f, false, result == refresh::sync_result::waiting ? reason::patience : why);
+  if (result != refresh::sync_result::done) {
+    co_return co_await stream(f, false, result == refresh::sync_result::waiting ? reason::patience : why);
+  }
+  // It may have been brought with another one's credential, after this one's was refused.
+  co_await gather(f);
+  co_await run_plan(f);
 }
 
 awaitable<void> run_plan(fetching& f) {
   auto const p = plan::plan_fetch(f.asked, f.known.facts);
   switch (p.action) {
     case plan::fetch_action::local:
-      co_return co_await local(f, p.reason);
+      co_return co_await local(f, f.synced ? reason::store_lacks : p.reason);
     case plan::fetch_action::sync_then_local:
       co_return co_await sync_then_local(f, p.reason);
     case plan::fetch_action::stream_and_keep:
@@ -223,16 +245,19 @@ awaitable<void> run_plan(fetching& f) {
 }
 
 /// An allow, or publicness, counts for a minute while upstream can be asked: an older one is confirmed by a small
-/// question first. Whoever was never allowed needs no question: his own request is upstream's to answer.
-bool needs_confirmation(const fetching& f) {
-  if (!f.admitted.admitted || !f.snapshot || f.snapshot->gone) return false;
+/// question first, as nobody where the repository was public. Null: none is needed, or no answer would help: whoever
+/// was never allowed has his own request, which is upstream's to answer.
+auth::identity_ptr to_be_confirmed(const fetching& f) {
+  if (!f.admitted.admitted || !f.snapshot || f.snapshot->gone) return nullptr;
   auto const who = viewer_of(f.s, f.r, f.snapshot.get());
-  bool const once = who.anonymous ? f.snapshot->is_public : who.allowed.has_value();
-  return once && !plan::may_see(f.snapshot.get(), who, {}, f.s.clock);
+  if (plan::may_see(f.snapshot.get(), who, {}, f.s.clock)) return nullptr;
+  if (f.snapshot->is_public && who.may_be_public) return auth::nobody();
+  return who.allowed ? f.r.who : nullptr;
 }
 
 awaitable<void> confirm_access(fetching& f) {
-  if (!needs_confirmation(f)) co_return;
+  auto const as = to_be_confirmed(f);
+  if (!as) co_return;
   protocol::ls_refs_request head_only;
   head_only.peel = true;
   head_only.symrefs = true;
@@ -240,7 +265,7 @@ awaitable<void> confirm_access(fetching& f) {
   head_only.format = f.asked.format;
   auto const limit = f.s.settings.time.ls_refs_total + f.s.settings.time.connect;
   auto const wait = co_await f.s.listing->ask_refs(
-      f.r.repo, f.r.who, head_only, http::towards_upstream(f.x.request().headers, f.x.report().id), limit);
+      f.r.repo, as, head_only, http::towards_upstream(f.x.request().headers, f.x.report().id), limit);
   if (wait.outcome && wait.outcome->failed) {
     f.away = true;
     f.admitted = refused_by(f.s, f.r.repo.site, *wait.outcome->failed);
@@ -249,17 +274,23 @@ awaitable<void> confirm_access(fetching& f) {
   f.snapshot = co_await f.s.listing->find(f.r.repo.key);
 }
 
+/// What is known now: it may have changed, and been revoked, while something was waited for.
+awaitable<void> look(fetching& f) {
+  f.snapshot = co_await f.s.listing->find(f.r.repo.key);
+  f.known = co_await gather_facts(f.s, f.r, f.snapshot, f.asked, f.admitted);
+}
+
 /// A first pack that just streamed through is indexed in the background: where that is all a fetch lacks, it waits for
 /// it, for long where there is no other way.
 awaitable<void> gather(fetching& f) {
   f.admitted = co_await confirmed(f.s, f.r, f.snapshot, f.admitted);
-  f.known = co_await gather_facts(f.s, f.r, f.snapshot, f.asked, f.admitted);
+  co_await look(f);
   auto const& facts = f.known.facts;
   if (!f.admitted.admitted && facts.may_see) note_shown(f.s, viewer_of(f.s, f.r, f.snapshot.get()));
   if (facts.has_store || !facts.may_see || facts.own_refs) co_return;
   std::chrono::nanoseconds const limit = f.admitted.admitted ? f.s.settings.syncing.patience : indexing_limit;
   bool const settled = co_await f.s.syncs->first_pack_settles(f.r.repo.key, limit);
-  if (settled) f.known = co_await gather_facts(f.s, f.r, f.snapshot, f.asked, f.admitted);
+  if (settled) co_await look(f);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ awaitable<void> answer_outage(services& s, http::exchange& x, const routed& r, c
     note_shown(s, viewer_of(s, r, snapshot.get()));
     co_return co_await answer_kept(s, x, *kept, {outcome::stale, why.reason});
   }
-  if (answer != nullptr && !answer->too_large && !r.who->service) {
+  if (answer != nullptr && !answer->too_large && !speaks_for_upstream(r)) {
     co_return co_await relay_whole(s, x, {outcome::error, why.reason}, r.repo.site, r.upstream_target(), *answer);
   }
   if (!s.settings.offline_mode) co_return co_await say_outage(s, x, r.repo, why);
@@ -82,7 +82,7 @@ awaitable<void> answer_outcome(services& s, http::exchange& x, const routed& r, 
 }
 
 awaitable<void> say_not_found(http::exchange& x, const routed& r) {
-  if (hides_denials(r)) co_return co_await say_not_public(x, r);
+  if (speaks_for_upstream(r)) co_return co_await say_for_upstream(x, r, 404);
   co_await say(
       x, {outcome::denied, reason::upstream_answer}, 404,
       fmt::format("tankard: {} said a moment ago that there is no {}", r.repo.site.settings.url(), r.repo.key.path));

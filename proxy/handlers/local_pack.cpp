@@ -13,8 +13,7 @@ namespace tankard::proxy::handlers {
 namespace {
 
 constexpr std::size_t piece = 128u << 10;
-constexpr auto exit_limit = std::chrono::seconds(10);    // from the end of its output to its exit
-constexpr auto permit_limit = std::chrono::seconds(60);  // for a place among the children
+constexpr auto exit_limit = std::chrono::seconds(10);  // from the end of its output to its exit
 
 /// Finds the place behind the packfile header and puts the note there; everything else passes unread.
 class note_injector {
@@ -103,8 +102,6 @@ awaitable<void> stream(http::exchange& x, cache::subprocess& child, std::string&
 
 awaitable<std::optional<local_failure>> serve_local(services& s, http::exchange& x, const cache::repo_store& store,
                                                     const std::string& body, std::string note) {
-  auto const permit = co_await s.children->acquire(permit_limit);
-  if (!permit) co_return local_failure{reason::overloaded, "too many git children (limits.children)"};
   auto command = cache::upload_pack_command(store, s.settings.limit.child_memory);
   command.inherit_fd = s.lock_fd;
   auto const ex = co_await asio::this_coro::executor;

@@ -69,7 +69,7 @@ awaitable<void> answer_memory(question& q, verdict v, cache::boot_point since, s
 awaitable<void> refuse(question& q, const outage& why, reason because, const upstream::whole_answer* answer) {
   q.s.meters.ls_refs_miss();
   auto const& repo = q.r.repo;
-  if (answer != nullptr && !answer->too_large && !q.r.who->service) {
+  if (answer != nullptr && !answer->too_large && !speaks_for_upstream(q.r)) {
     co_return co_await relay_whole(q.s, q.x, {outcome::error, why.reason}, repo.site, q.r.upstream_target(), *answer);
   }
   if (!q.s.settings.offline_mode) co_return co_await say_outage(q.s, q.x, repo, why);

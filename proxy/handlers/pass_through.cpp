@@ -13,6 +13,7 @@
 #include "proxy/http/responses.hpp"
 #include "proxy/refresh/access_notes.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
+#include "proxy/upstream/ask.hpp"
 
 namespace tankard::proxy::handlers {
 namespace {
@@ -104,11 +105,11 @@ struct passage {
   operation op() const { return x.report().op; }
 };
 
-upstream::classified meaning_of(const passage& g, const upstream::response_head& head) {
+upstream::classified meaning_of(const passage& g, const upstream::response_head& head, std::string_view said) {
   auto const type = expected_type(g.r);
   // Where git prescribes no type (LFS, dumb files, pushes) whatever came with 200 is what was asked for.
   auto const shown = type.empty() ? std::string_view(head.headers["Content-Type"]) : type;
-  return upstream::classify(head, shown);
+  return upstream::classify(head, shown, said);
 }
 
 /// A 404 to anything else (a HEAD, an odd query, a stranger's odd headers) says nothing of what the next client asks
@@ -142,45 +143,81 @@ awaitable<void> take_denial(passage& g, const upstream::response_head& head) {
   co_await g.s.pool.run(std::move(note));
 }
 
-awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::call& call) {
-  auto const head = co_await call.read_head();
-  if (!head) {
-    note_broken(g, head.error());
-    co_return head.error();
-  }
-  auto const took = g.s.clock.now() - g.begun;
-  auto const meaning = meaning_of(g, *head);
-  bool const denied = meaning.what == upstream::verdict::denial;
-  if (denied) {
-    if (auto ours = refresh::refused_us(g.r.repo, *g.r.who, head->status)) {
-      note_broken(g, *ours);
-      co_return ours;
+/// The head, and of a 403 the body too: it may say that it is a rate limit.
+struct answered {
+  upstream::response_head head;
+  std::optional<upstream::whole_answer> rest;
+  upstream::classified meaning;
+};
+awaitable<upstream::outcome_of<answered>> read_answer(passage& g, upstream::call& call) {
+  auto head = co_await call.read_head();
+  if (!head) co_return head.error();
+  answered a{.head = std::move(*head), .rest = {}, .meaning = {}};
+  if (a.head.status == 403) {
+    a.rest = co_await upstream::read_rest(call, a.head);
+    if (!a.rest) {
+      co_return upstream::failure{.cls = upstream::failure_class::client,
+                                  .reason = reason::too_large,
+                                  .cause = "it said no at length (HTTP 403, more than 64 KiB)",
+                                  .retry_after = std::nullopt,
+                                  .sent = true};
     }
-    co_await take_denial(g, *head);
   }
-  bool const ok = meaning.what == upstream::verdict::ok;
-  // A good head is a success only when the body came too.
-  if (!ok) refresh::note_answer(g.s, g.r.repo, g.op(), g.r.principal(), *head, meaning, took);
-  bool const away = meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited;
-  if (away && g.p.memory_can_answer) co_return upstream::to_failure(meaning, *head);
-  if (head->status == 404 && asks_as_git_does(g)) {
-    g.s.not_found.remember(g.r.repo.key, g.r.principal(), g.s.clock.now());
-  }
-  if (denied && hides_denials(g.r)) {
-    co_await say_not_public(g.x, g.r);
-    co_return std::nullopt;
-  }
-  set_verdict(g.x, {denied ? outcome::denied : outcome::bypass, away ? meaning.reason : g.p.why}, "upstream");
-  auto headers = relayed_headers(g.s, g.r.repo.site, g.r.upstream_target(), *head);
-  auto const end = co_await relay_stream(g.x, call, *head, std::move(headers), nullptr);
+  a.meaning = meaning_of(g, a.head, a.rest ? std::string_view(a.rest->body) : std::string_view());
+  co_return a;
+}
+
+awaitable<void> relay_body(passage& g, upstream::call& call, const answered& a) {
+  bool const ok = a.meaning.what == upstream::verdict::ok;
+  auto headers = relayed_headers(g.s, g.r.repo.site, g.r.upstream_target(), a.head);
+  auto const end = co_await relay_stream(g.x, call, a.head, std::move(headers), nullptr);
   if (end.end == relay_end::upstream_broke) {
     note_broken(g, *end.broken);
     set_verdict(g.x, {outcome::error, end.broken->reason}, "upstream");
     g.x.report().detail = end.broken->cause;
   } else if (ok) {
-    refresh::note_answer(g.s, g.r.repo, g.op(), g.r.principal(), *head, meaning, took);
+    auto const took = g.s.clock.now() - g.begun;
+    refresh::note_answer(g.s, g.r.repo, g.op(), g.r.principal(), a.head, a.meaning, took);
   }
   if (end.end == relay_end::client_gone) g.x.report().reason = reason::client_gone;
+}
+
+awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::call& call) {
+  auto const got = co_await read_answer(g, call);
+  if (!got) {
+    note_broken(g, got.error());
+    co_return got.error();
+  }
+  auto const& [head, rest, meaning] = *got;
+  bool const denied = meaning.what == upstream::verdict::denial;
+  if (denied) {
+    if (auto ours = refresh::refused_us(g.r.repo, *g.r.who, head.status)) {
+      note_broken(g, *ours);
+      co_return ours;
+    }
+    co_await take_denial(g, head);
+  }
+  bool const ok = meaning.what == upstream::verdict::ok;
+  // A good head is a success only when the body came too.
+  if (!ok) {
+    refresh::note_answer(g.s, g.r.repo, g.op(), g.r.principal(), head, meaning, g.s.clock.now() - g.begun);
+  }
+  bool const away = meaning.what == upstream::verdict::outage || meaning.what == upstream::verdict::limited;
+  if (away && (g.p.memory_can_answer || speaks_for_upstream(g.r))) co_return upstream::to_failure(meaning, head);
+  if (head.status == 404 && asks_as_git_does(g)) {
+    g.s.not_found.remember(g.r.repo.key, g.r.principal(), g.s.clock.now());
+  }
+  if (!ok && speaks_for_upstream(g.r)) {
+    co_await say_for_upstream(g.x, g.r, head.status);
+    co_return std::nullopt;
+  }
+  verdict const v{denied ? outcome::denied : outcome::bypass, away ? meaning.reason : g.p.why};
+  if (rest) {
+    co_await relay_whole(g.s, g.x, v, g.r.repo.site, g.r.upstream_target(), *rest);
+    co_return std::nullopt;
+  }
+  set_verdict(g.x, v, "upstream");
+  co_await relay_body(g, call, *got);
   co_return std::nullopt;
 }
 

@@ -17,9 +17,9 @@ namespace {
 
 /// A question that several clients share bears nothing of any of them but the credential that they share and the trace
 /// of the first: what one client's odd User-Agent makes an upstream say would be said to all.
-http::fields shared_headers(const http::fields& tracing, const auth::identity& who, const std::string& agent) {
+http::fields shared_headers(const services& s, const http::fields& tracing, const auth::identity& who) {
   http::fields out = who.headers;
-  out.set("User-Agent", "git/2.39.5 (" + agent + ")");
+  out.set("User-Agent", s.git_agent);
   out.set("Accept-Encoding", "identity");
   out.set("Git-Protocol", "version=2");
   for (auto const* name : {"X-Request-Id", "traceparent", "tracestate"}) {
@@ -27,6 +27,15 @@ http::fields shared_headers(const http::fields& tracing, const auth::identity& w
     if (at != tracing.end()) out.set(name, at->value());
   }
   return out;
+}
+
+/// The smallest question whose answer shows that a repository lists to whoever asks.
+protocol::ls_refs_request whether_listed() {
+  protocol::ls_refs_request q;
+  q.peel = true;
+  q.symrefs = true;
+  q.ref_prefixes = {"HEAD"};
+  return q;
 }
 
 upstream::request advertisement_request(const repo_ref& repo, http::fields headers) {
@@ -61,6 +70,13 @@ std::string listing_service::question::name() const {
   return out + (refs ? refs->canonical() : std::string("advertisement"));
 }
 
+bool listing_service::question::in_own_words() const { return !refs || *refs == whether_listed(); }
+
+awaitable<void> listing_service::ask_whether_public(repo_ref repo) {
+  question q{std::move(repo), auth::nobody(), whether_listed(), {}};
+  co_await wait_for(std::move(q), s_.settings.time.ls_refs_total + s_.settings.time.connect);
+}
+
 awaitable<cache::snapshot_ptr> listing_service::find(const cache::repo_key& key) {
   auto const found = s_.listings.get(key);
   if (found.value || !found.on_disk) co_return found.value;
@@ -70,10 +86,14 @@ awaitable<cache::snapshot_ptr> listing_service::find(const cache::repo_key& key)
 
 awaitable<bool> listing_service::purge(repo_ref repo) {
   auto const known = co_await find(repo.key);
-  s_.listings.erase(repo.key);
-  s_.listings.invalidate(repo.key);
-  auto const now = s_.listings.get(repo.key).value;
-  s_.syncs->generation_changed(repo.key, now ? now->generation : std::string());
+  auto forget = [this, &repo] {
+    s_.listings.erase(repo.key);
+    s_.listings.invalidate(repo.key);
+    s_.listings.save();  // a failure is told by the journal, and tried again
+    s_.stores.trash_others(repo.key, {});
+    s_.stores.empty_trash();
+  };
+  co_await s_.pool.run(std::move(forget));
   s_.logs.log_event(log::level::info, "purged", {{"repo", repo.key.text()}});
   co_return known != nullptr;
 }
@@ -123,7 +143,7 @@ awaitable<listing_outcome_ptr> listing_service::fly(const question& q, const boa
   flights_.mark_sent(f);
   auto const asked_at = s_.clock.now();
   std::string const body = q.refs ? protocol::write_ls_refs_request(*q.refs, s_.agent) : std::string();
-  auto headers = shared_headers(q.headers, *q.who, s_.agent);
+  auto headers = shared_headers(s_, q.headers, *q.who);
   auto request =
       q.refs ? refs_request(q.repo, std::move(headers), body) : advertisement_request(q.repo, std::move(headers));
   auto const type = q.refs ? http::upload_pack_result_type : http::upload_pack_advertisement_type;
@@ -142,6 +162,9 @@ awaitable<listing_outcome_ptr> listing_service::fly(const question& q, const boa
   auto take = [this, &q, &outcome, &answer] { take_in(q, *outcome, *answer); };
   co_await s_.pool.run(std::move(take));
   outcome->answer = std::make_shared<const upstream::whole_answer>(std::move(*answer));
+  // Anybody may ask something that a host refuses: whether the repository is public is asked before it is believed.
+  bool const doubtful = outcome->answer->meaning.what == upstream::verdict::denial && q.who->anonymous();
+  if (doubtful && !q.in_own_words()) co_await ask_whether_public(q.repo);
   if (outcome->failed) {
     note_failure(s_, q.repo, op, q.who->principal, *outcome->failed, took);
   } else {
@@ -160,7 +183,7 @@ void listing_service::take_in(const question& q, listing_outcome& o, upstream::w
       return;
     case upstream::verdict::denial:
       o.failed = refused_us(q.repo, *q.who, answer.head.status);
-      if (!o.failed) note_denied(s_, q.repo, *q.who, answer.head, o.asked_at);
+      if (!o.failed) take_denial(q, o, answer);
       return;
     case upstream::verdict::redirect:
       note_moved(s_, q.repo, *q.who, answer.head.status);
@@ -174,7 +197,7 @@ void listing_service::take_in(const question& q, listing_outcome& o, upstream::w
   if (wrong == protocol::errc::remote_error) {
     // A host that says no inside a 200 (gitolite does) says no.
     answer.meaning.what = upstream::verdict::denial;
-    note_denied(s_, q.repo, *q.who, answer.head, o.asked_at);
+    take_denial(q, o, answer);
     return;
   }
   o.failed = upstream::failure{.cls = upstream::failure_class::repo_outage,
@@ -182,6 +205,11 @@ void listing_service::take_in(const question& q, listing_outcome& o, upstream::w
                                .cause = "its answer is broken: " + wrong.message(),
                                .retry_after = std::nullopt,
                                .sent = true};
+}
+
+void listing_service::take_denial(const question& q, const listing_outcome& o, const upstream::whole_answer& answer) {
+  note_denied(s_, q.repo, *q.who, answer.head, o.asked_at);
+  if (q.who->anonymous() && q.in_own_words()) end_publicness(s_, q.repo);
 }
 
 error_code listing_service::take_in_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer) {
@@ -205,9 +233,10 @@ error_code listing_service::take_in_refs(const question& q, listing_outcome& o, 
   o.new_to_us = applied.changed;
   if (!now_kept) return {};
   if (now_kept->is_public && !q.who->anonymous()) confirm_public(q, o, *now_kept);
-  // What is kept was listed to this credential just now: a listing held back, or of another life, says nothing of it.
-  bool const shown = applied.kept || (now_kept->is_public && plan::shows_the_same(*now_kept, *o.listing));
-  if (shown) note_allowed(s_, *q.who, *now_kept, o.asked_at);
+  // What is kept was listed to this credential just now. A listing that is held back, or of another life, says nothing
+  // of it; one that was only overtaken by another credential's does, where it shows the same.
+  bool const shown = applied.kept || (applied.older && plan::shows_the_same(*now_kept, *o.listing));
+  if (shown) note_allowed(s_, q.repo, *q.who, *now_kept, o.asked_at);
   if (applied.kept && applied.changed) s_.syncs->listing_changed(q.repo, q.who, now_kept);
   return {};
 }

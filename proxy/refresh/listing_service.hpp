@@ -43,6 +43,10 @@ class listing_service {
   awaitable<listing_wait> ask_advertisement(repo_ref repo, auth::identity_ptr who, http::fields headers,
                                             std::chrono::nanoseconds patience);
 
+  /// Asks as nobody, in tankard's own words, whether the repository is public, and returns when the answer was taken
+  /// in.
+  awaitable<void> ask_whether_public(repo_ref repo);
+
   /// Forgets listing, objects and decisions of a repository: what comes later is another life, and what is under way is
   /// not kept. (Tables of single users, auth.scope = "user", are not found by the repository's name.) True where
   /// something was known.
@@ -60,6 +64,8 @@ class listing_service {
     http::fields headers;
 
     std::string name() const;
+    /// No client had a hand in what is asked: a denial is about the repository.
+    bool in_own_words() const;
   };
 
   awaitable<listing_wait> wait_for(question q, std::chrono::nanoseconds patience);
@@ -70,6 +76,7 @@ class listing_service {
   error_code take_in_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer);
   error_code take_in_advertisement(const question& q, listing_outcome& o, upstream::whole_answer& answer);
   void confirm_public(const question& q, const listing_outcome& o, const cache::snapshot& kept);
+  void take_denial(const question& q, const listing_outcome& o, const upstream::whole_answer& answer);
 
   services& s_;
   board flights_;

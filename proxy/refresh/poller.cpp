@@ -80,7 +80,7 @@ awaitable<std::optional<upstream::failure>> poller::ask_repository(repo_ref repo
 
 http::fields poller::probe_headers() const {
   http::fields headers;
-  headers.set("User-Agent", s_.agent);
+  headers.set("User-Agent", s_.git_agent);
   headers.set("Accept-Encoding", "identity");
   http::add_tracing(headers, http::make_request_id());
   return headers;

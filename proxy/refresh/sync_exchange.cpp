@@ -6,7 +6,9 @@
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
 #include "proxy/refresh/access_notes.hpp"
+#include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
+#include "proxy/upstream/ask.hpp"
 
 namespace tankard::proxy::refresh {
 namespace {
@@ -91,7 +93,8 @@ awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::ident
   auto const begun = s.clock.now();
   auto const failed = [&](const upstream::failure& f) {
     note_failure(s, repo, operation::fetch, who.principal, f, s.clock.now() - begun);
-    return fetched_into{f.cause, f.cls == upstream::failure_class::locked};
+    return fetched_into{
+        f.cause, f.cls == upstream::failure_class::locked_here || f.cls == upstream::failure_class::rate_limited};
   };
   protocol::own_fetch const question{wants, std::move(haves), protocol::object_format::sha1};
   std::string const body = protocol::write_fetch_request(question, s.agent);
@@ -106,16 +109,22 @@ awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::ident
   auto const call = std::move(*opened);
   auto const head = co_await call->read_head();
   if (!head) co_return failed(head.error());
-  auto const meaning = upstream::classify(*head, http::upload_pack_result_type);
+  std::optional<upstream::whole_answer> rest;  // a 403 may say in its body that it is a rate limit
+  if (head->status == 403) rest = co_await upstream::read_rest(*call, *head);
+  auto const said = rest ? std::string_view(rest->body) : std::string_view();
+  auto const meaning = upstream::classify(*head, http::upload_pack_result_type, said);
   auto const took = s.clock.now() - begun;
-  if (meaning.what == upstream::verdict::denial) {
+  using upstream::verdict;
+  if (meaning.what == verdict::denial) {
     if (auto const ours = refused_us(repo, who, head->status)) co_return failed(*ours);
     auto deny = [&] { note_denied(s, repo, who, *head, begun); };
     co_await s.pool.run(std::move(deny));
+    if (who.anonymous()) co_await s.listing->ask_whether_public(repo);
   }
-  if (meaning.what != upstream::verdict::ok) {
+  if (meaning.what != verdict::ok) {
     note_answer(s, repo, operation::fetch, who.principal, *head, meaning, took);
-    co_return fetched_into{"HTTP " + std::to_string(head->status), meaning.what == upstream::verdict::denial};
+    bool const of_this_credential = meaning.what == verdict::denial || meaning.what == verdict::limited;
+    co_return fetched_into{"HTTP " + std::to_string(head->status), of_this_credential};
   }
 
   auto sink = co_await s.ingest.begin_sync(std::move(store));

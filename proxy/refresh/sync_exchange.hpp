@@ -16,7 +16,7 @@ std::vector<protocol::object_id> choose_haves(const cache::store_view& view, con
 
 struct fetched_into {
   cache::ingest_result<void> result;  ///< the error is a sentence for the log
-  bool denied = false;                ///< upstream refused this credential: another one may do
+  bool of_this_credential = false;    ///< it was refused, or limited: another one may do
 };
 /// Fetches `wants` into `store`, with the credential of `who`.
 awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::identity& who, cache::repo_store_ptr store,

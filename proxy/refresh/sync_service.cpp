@@ -53,9 +53,7 @@ sync_service::job_ptr sync_service::enlist(const repo_ref& repo, const auth::ide
     start = !slot.running;
     auto& place = start ? slot.running : slot.waiting;
     if (!place) place = std::make_shared<job>();
-    place->wants.insert(wants.begin(), wants.end());
-    place->listed = listed;
-    add_asker(place->askers, who, max_askers);
+    add_to(*place, who, listed, wants);
     mine = place;
   }
   if (start) {
@@ -63,6 +61,20 @@ sync_service::job_ptr sync_service::enlist(const repo_ref& repo, const auth::ide
     s_.background.spawn(s_.runtime.next().get_executor(), std::move(running));
   }
   return mine;
+}
+
+/// Wants of a former life are nobody's any more: the later listing counts.
+void sync_service::add_to(job& j, const auth::identity_ptr& who, const cache::snapshot_ptr& listed,
+                          const std::vector<protocol::object_id>& wants) {
+  bool const other_life = j.listed && j.listed->generation != listed->generation;
+  if (other_life && j.listed->updated > listed->updated) return;
+  if (other_life) {
+    j.wants.clear();
+    j.askers.clear();
+  }
+  j.wants.insert(wants.begin(), wants.end());
+  j.listed = listed;
+  add_asker(j.askers, who, max_askers);
 }
 
 sync_service::job_ptr sync_service::next_job(const cache::repo_key& key) {
@@ -167,7 +179,9 @@ awaitable<bool> sync_service::fetch_missing(repo_ref repo, const std::vector<aut
     auto const got = co_await fetch_into(s_, repo, *who, store, missing, haves);
     if (got.result) co_return true;
     note_keep_failed(s_, repo.key, got.result.error());
-    if (!got.denied) break;
+    auto const now = co_await s_.listing->find(repo.key);
+    bool const same_life = now && !now->gone && now->generation == store->generation();
+    if (!got.of_this_credential || !same_life) break;
   }
   co_return false;
 }

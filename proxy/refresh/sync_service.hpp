@@ -71,6 +71,8 @@ class sync_service {
 
   static constexpr std::size_t max_askers = 8;
 
+  static void add_to(job& j, const auth::identity_ptr& who, const cache::snapshot_ptr& listed,
+                     const std::vector<protocol::object_id>& wants);  // REQUIRES mu_
   job_ptr enlist(const repo_ref& repo, const auth::identity_ptr& who, const cache::snapshot_ptr& listed,
                  const std::vector<protocol::object_id>& wants);
   job_ptr next_job(const cache::repo_key& key);

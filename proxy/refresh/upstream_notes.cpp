@@ -33,6 +33,7 @@ ask_result result_of(upstream::failure_class c) noexcept {
     case upstream::failure_class::rate_limited:
       return ask_result::rate_limited;
     case upstream::failure_class::locked:
+    case upstream::failure_class::locked_here:
       return ask_result::denied;
     case upstream::failure_class::host_outage:
     case upstream::failure_class::repo_outage:

@@ -67,4 +67,16 @@ awaitable<outcome_of<whole_answer>> ask(client& c, request req, std::string_view
   co_return answer;
 }
 
+awaitable<std::optional<whole_answer>> read_rest(call& c, response_head head) {
+  constexpr std::size_t most = 64u << 10;
+  whole_answer answer{.head = std::move(head), .body = {}, .too_large = false, .meaning = {}};
+  std::string buffer(most, '\0');
+  for (;;) {
+    auto const n = co_await c.read(asio::buffer(buffer));
+    if (!n || answer.body.size() + *n > most) co_return std::nullopt;
+    if (*n == 0) co_return answer;
+    answer.body.append(buffer, 0, *n);
+  }
+}
+
 }  // namespace tankard::proxy::upstream

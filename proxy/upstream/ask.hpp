@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,5 +32,9 @@ struct ask_limits {
 /// status is a value.
 awaitable<outcome_of<whole_answer>> ask(client& c, request req, std::string_view expected_type, ask_limits limits,
                                         net::memory_budget& budget);
+
+/// The rest of an answer whose head came, small enough to be held: what an upstream says when it is unwell, or says no.
+/// nullopt: longer than 64 KiB, or broken off; the call is of no more use then. `meaning` is left to the caller.
+awaitable<std::optional<whole_answer>> read_rest(call& c, response_head head);
 
 }  // namespace tankard::proxy::upstream

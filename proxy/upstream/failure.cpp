@@ -10,6 +10,7 @@ outage_scope scope_of(const failure& f) noexcept {
     case failure_class::locked:
       return outage_scope::host;
     case failure_class::repo_outage:
+    case failure_class::locked_here:
       return outage_scope::repository;
     case failure_class::rate_limited:
       return outage_scope::credential;

@@ -16,7 +16,8 @@ enum class failure_class : std::uint8_t {
   host_outage,   ///< DNS, connect, TLS: counts for the host
   repo_outage,   ///< anything after a connection stood: 5xx, reset, no head in time, truncated, not git
   rate_limited,  ///< for this upstream and credential
-  locked,        ///< our own service credential was refused: the operator's to mend
+  locked,        ///< our own service credential was refused (401): the operator's to mend
+  locked_here,   ///< it was refused for this repository (403)
   client,        ///< the client caused it (went away, sent a bad body), or a body came too slowly: counts for nobody
 };
 

@@ -189,6 +189,7 @@ struct health::impl {
       case failure_class::rate_limited:
         return was_limited(repo, credential, f);
       case failure_class::locked:
+      case failure_class::locked_here:
         return refused_us(f.cause);
     }
   }

@@ -58,8 +58,8 @@ class health {
   admission admit(const std::string& repo, const std::string& credential) const;
   /// Any answer of a healthy upstream, denials (401, 403, 404, 410) and redirects included.
   void on_success(const std::string& repo, const std::string& credential);
-  /// Class `client` counts for nothing. `locked` stands until the next on_success(). `rate_limited` closes the breakers
-  /// (it answered) and stands for that credential.
+  /// Class `client` counts for nothing. `locked` and `locked_here` stand until the next on_success(). `rate_limited`
+  /// closes the breakers (it answered) and stands for that credential.
   void on_failure(const std::string& repo, const std::string& credential, const failure& f);
 
   void set_enabled(bool on);

@@ -20,7 +20,6 @@ using cache::boot_point;
 using cache::decision_book;
 using cache::decision_book_options;
 using cache::decision_key;
-using cache::git_right;
 
 /// Everybody's number n.
 inline decision_key who(int n) {

@@ -34,9 +34,6 @@ TEST(DecisionBook, EveryPartOfTheKeyTellsDecisionsApart) {
   auto const k = who(1);
   b->allow(k, d.clock.now());
   auto other = k;
-  other.right = git_right::write;
-  EXPECT_FALSE(b->allowed_at(other));
-  other = k;
   other.generation = "fedcba9876543210";
   EXPECT_FALSE(b->allowed_at(other));
   other = k;

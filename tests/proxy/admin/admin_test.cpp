@@ -37,10 +37,11 @@ struct Admin : testing::Test {
     now.upstreams[0].enabled = on;
     return name == now.upstreams[0].name;
   }
-  awaitable<std::optional<bool>> purge(std::string name, std::string path) {
-    if (name != now.upstreams[0].name) co_return std::nullopt;
+  awaitable<purge_result> purge(std::string name, std::string path) {
+    if (name != now.upstreams[0].name) co_return purge_result::no_upstream;
+    if (path == "own") co_return purge_result::own_tables;
     purged.push_back(path);
-    co_return path == "org/known";
+    co_return path == "org/known" ? purge_result::purged : purge_result::not_known;
   }
   fake_exchange ask(const char* method, const char* target, header_list headers = {}, std::string body = {}) {
     bool const named = std::any_of(headers.begin(), headers.end(), [](auto& h) { return h.first == "Host"; });
@@ -157,6 +158,7 @@ TEST_F(Admin, ATokenPurgesARepository) {
   EXPECT_EQ(json::parse(ask("DELETE", "/api/v1/repositories/git.corp:3000/x", bearing).body).at("was_known"), false);
   EXPECT_EQ(ask("DELETE", "/api/v1/repositories/nobody/x", bearing).status, 404u);
   EXPECT_EQ(ask("DELETE", "/api/v1/repositories/git.corp:3000", bearing).status, 400u);
+  EXPECT_EQ(ask("DELETE", "/api/v1/repositories/git.corp:3000/own", bearing).status, 409u);
   EXPECT_EQ(ask("DELETE", "/api/v1/repositories/git.corp:3000/org/known").status, 401u);
   EXPECT_EQ(ask("GET", "/api/v1/repositories/git.corp:3000/org/known").header("Allow"), "DELETE");
   EXPECT_EQ(purged, (std::vector<std::string>{"org/known", "x"}));
