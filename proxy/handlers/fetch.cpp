@@ -126,6 +126,7 @@ awaitable<upstream::outcome_of<answered>> ask(fetching& f) {
   bool const odd = a.head.status == 403 || a.is(upstream::verdict::outage) || a.is(upstream::verdict::limited);
   if (!odd) co_return a;
   a.rest = co_await upstream::read_rest(*a.call, a.head);
+  if (!a.rest && a.head.status == 403) co_return upstream::refused_at_length();
   // A 403 may say in its body that it is a rate limit.
   if (a.rest) a.meaning = upstream::classify(a.head, http::upload_pack_result_type, a.rest->body);
   co_return a;
@@ -200,14 +201,18 @@ awaitable<void> no_longer_shown(fetching& f) {
 }
 
 awaitable<void> local(fetching& f, reason why) {
-  auto const permit = co_await f.s.children->acquire(permit_limit);
+  auto permit = co_await f.s.children->acquire(permit_limit);
   // It may have been a long wait.
   bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
-  if (!shown) co_return co_await no_longer_shown(f);
+  if (!shown) {
+    permit.reset();
+    co_return co_await no_longer_shown(f);
+  }
   set_verdict(f.x, {outcome::local, why}, "store");
   auto const store = f.known.store;  // holds it while the child reads it
   auto failed = permit ? co_await serve_local(f.s, f.x, *store, f.body, note_of(f))
                        : local_failure{reason::overloaded, "too many git children (limits.children)"};
+  permit.reset();
   if (!failed) co_return;
   f.x.report().detail = failed->cause;
   if (!f.away && f.admitted.admitted) co_return co_await stream(f, false, failed->reason);
@@ -258,14 +263,11 @@ auth::identity_ptr to_be_confirmed(const fetching& f) {
 awaitable<void> confirm_access(fetching& f) {
   auto const as = to_be_confirmed(f);
   if (!as) co_return;
-  protocol::ls_refs_request head_only;
-  head_only.peel = true;
-  head_only.symrefs = true;
-  head_only.ref_prefixes = {"HEAD"};
-  head_only.format = f.asked.format;
+  auto small = refresh::whether_listed();
+  small.format = f.asked.format;
   auto const limit = f.s.settings.time.ls_refs_total + f.s.settings.time.connect;
   auto const wait = co_await f.s.listing->ask_refs(
-      f.r.repo, as, head_only, http::towards_upstream(f.x.request().headers, f.x.report().id), limit);
+      f.r.repo, as, small, http::towards_upstream(f.x.request().headers, f.x.report().id), limit);
   if (wait.outcome && wait.outcome->failed) {
     f.away = true;
     f.admitted = refused_by(f.s, f.r.repo.site, *wait.outcome->failed);

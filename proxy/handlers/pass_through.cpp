@@ -158,13 +158,7 @@ awaitable<upstream::outcome_of<answered>> read_answer(passage& g, upstream::call
   answered a{.head = std::move(*head), .rest = {}, .meaning = {}};
   if (a.head.status == 403) {
     a.rest = co_await upstream::read_rest(call, a.head);
-    if (!a.rest) {
-      co_return upstream::failure{.cls = upstream::failure_class::client,
-                                  .reason = reason::too_large,
-                                  .cause = "it said no at length (HTTP 403, more than 64 KiB)",
-                                  .retry_after = std::nullopt,
-                                  .sent = true};
-    }
+    if (!a.rest) co_return upstream::refused_at_length();
   }
   a.meaning = meaning_of(g, a.head, a.rest ? std::string_view(a.rest->body) : std::string_view());
   co_return a;

@@ -29,15 +29,6 @@ http::fields shared_headers(const services& s, const http::fields& tracing, cons
   return out;
 }
 
-/// The smallest question whose answer shows that a repository lists to whoever asks.
-protocol::ls_refs_request whether_listed() {
-  protocol::ls_refs_request q;
-  q.peel = true;
-  q.symrefs = true;
-  q.ref_prefixes = {"HEAD"};
-  return q;
-}
-
 upstream::request advertisement_request(const repo_ref& repo, http::fields headers) {
   return {.method = http::verb::get,
           .method_name = "GET",
@@ -68,6 +59,14 @@ listing_outcome failed_with(upstream::failure f, cache::boot_point asked_at) {
 std::string listing_service::question::name() const {
   std::string out = repo.key.upstream + '\0' + repo.key.path + '\0' + who->principal + '\0';
   return out + (refs ? refs->canonical() : std::string("advertisement"));
+}
+
+protocol::ls_refs_request whether_listed() {
+  protocol::ls_refs_request q;
+  q.peel = true;
+  q.symrefs = true;
+  q.ref_prefixes = {"HEAD"};
+  return q;
 }
 
 bool listing_service::question::in_own_words() const { return !refs || *refs == whether_listed(); }

@@ -25,6 +25,9 @@ struct listing_outcome {
 };
 using listing_outcome_ptr = std::shared_ptr<const listing_outcome>;
 
+/// The smallest question whose answer shows that a repository lists to whoever asks.
+protocol::ls_refs_request whether_listed();
+
 struct listing_wait {
   listing_outcome_ptr outcome;  ///< null: the patience ended first; the flight goes on
   bool joined = false;          ///< answered by a question that somebody else had asked

@@ -79,4 +79,12 @@ awaitable<std::optional<whole_answer>> read_rest(call& c, response_head head) {
   }
 }
 
+failure refused_at_length() {
+  return {.cls = failure_class::client,
+          .reason = reason::too_large,
+          .cause = "it said no at length (HTTP 403, more than 64 KiB)",
+          .retry_after = std::nullopt,
+          .sent = true};
+}
+
 }  // namespace tankard::proxy::upstream

@@ -36,5 +36,7 @@ awaitable<outcome_of<whole_answer>> ask(client& c, request req, std::string_view
 /// The rest of an answer whose head came, small enough to be held: what an upstream says when it is unwell, or says no.
 /// nullopt: longer than 64 KiB, or broken off; the call is of no more use then. `meaning` is left to the caller.
 awaitable<std::optional<whole_answer>> read_rest(call& c, response_head head);
+/// What a 403 amounts to whose words are longer than that: nobody knows whether it is a denial or a rate limit.
+failure refused_at_length();
 
 }  // namespace tankard::proxy::upstream
