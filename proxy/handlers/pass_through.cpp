@@ -12,6 +12,7 @@
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
 #include "proxy/refresh/access_notes.hpp"
+#include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 #include "proxy/upstream/ask.hpp"
 
@@ -133,14 +134,16 @@ bool asks_to_read(const passage& g) {
 }
 
 awaitable<void> take_denial(passage& g, const upstream::response_head& head) {
-  auto note = [&g, &head] {
-    if (g.r.anonymous()) {
-      refresh::note_challenge(g.s, g.r.repo, *g.r.who, head);
-    } else if (asks_to_read(g)) {
+  bool const about_reading = asks_to_read(g) && !g.r.anonymous();
+  auto note = [&g, &head, about_reading] {
+    if (about_reading) {
       refresh::note_denied(g.s, g.r.repo, *g.r.who, head, g.begun);
+    } else {
+      refresh::note_challenge(g.s, g.r.repo, *g.r.who, head);
     }
   };
   co_await g.s.pool.run(std::move(note));
+  if (asks_to_read(g) && g.r.anonymous()) co_await g.s.listing->ask_whether_public(g.r.repo);
 }
 
 /// The head, and of a 403 the body too: it may say that it is a rate limit.

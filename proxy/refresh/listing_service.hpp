@@ -43,8 +43,8 @@ class listing_service {
   awaitable<listing_wait> ask_advertisement(repo_ref repo, auth::identity_ptr who, http::fields headers,
                                             std::chrono::nanoseconds patience);
 
-  /// Asks as nobody, in tankard's own words, whether the repository is public, and returns when the answer was taken
-  /// in.
+  /// A request without credential was refused, in a client's words. Where the repository counts as public, asks as
+  /// nobody, in tankard's own, and returns when that answer was taken in.
   awaitable<void> ask_whether_public(repo_ref repo);
 
   /// Forgets listing, objects and decisions of a repository: what comes later is another life, and what is under way is
