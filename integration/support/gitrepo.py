@@ -42,7 +42,7 @@ class Repository:
     def __init__(self, git, folder, head="main", object_format="sha1"):
         self.git, self.folder = git, str(folder)
         os.makedirs(self.folder, exist_ok=True)
-        git.check("init", "--quiet", "--bare", f"--object-format={object_format}", f"--initial-branch={head}", self.folder)
+        git.check("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", f"--initial-branch={head}", self.folder)
 
     def history(self, commits=20, branch="main", seed=1, size=200):
         """A line of commits that change a handful of files."""
