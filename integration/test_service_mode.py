@@ -165,6 +165,14 @@ class TestAdmission:
             assert len(sentences) == 1, sentences
             tankard.stop()
 
+    def test_nor_what_rules_say_of_it(self, service, private, tmp_path):
+        token, line = new_token()
+        tankard = service(tokens_file=place(tmp_path / "tokens", line + "\n"), repositories="private/**")
+        for headers in ([], bearer("wrong")):
+            assert len({refused_without_a_hint(tankard.advertisement(path, headers), 401)
+                        for path in (private.path, "private/no-such.git", "other/no-such.git")}) == 1
+        assert tankard.advertisement(private.path, bearer(token)).status == 200
+
     def test_what_is_in_memory_is_for_the_admitted_too(self, service, faults, git, private, tmp_path):
         token, line = new_token()
         tankard = service(tokens_file=place(tmp_path / "tokens", line + "\n"))
@@ -182,7 +190,7 @@ class TestAdmission:
         token, line = new_token()
         tokens = place(tmp_path / "tokens", line + "\n")
         tankard = service(rules=[{"networks": "10.0.0.0/8", "tokens_file": tokens}])
-        refused_without_a_hint(tankard.advertisement(private.path, bearer(token)))
+        refused_without_a_hint(tankard.advertisement(private.path, bearer(token)), 401)
         tankard.stop()
         tankard = service(rules=[{"networks": "10.0.0.0/8"}, {"networks": EVERYWHERE, "tokens_file": tokens}])
         refused_without_a_hint(tankard.advertisement(private.path), 401)
@@ -241,12 +249,23 @@ class TestCertificates:
 
     def test_the_names_of_a_rule_admit_those_who_bear_them(self, run_tankard, faults, git, private, secret_file, authority):
         runner, other = authority.issue("runner", "DNS:runner.corp,URI:spiffe://corp/ci"), authority.issue("other", "DNS:other.corp")
-        tankard = self.start(run_tankard, faults, secret_file, authority, "spiffe://corp/ci")
+        tankard = self.start(run_tankard, faults, secret_file, authority, "uri:spiffe://corp/ci")
         assert self.ask(git, tankard, authority, private, runner).ok
         for shown in (None, other):
             assert "403" in self.ask(git, tankard, authority, private, shown).err
         refused_without_a_hint(tankard.advertisement(private.path))
         assert credentials_seen(faults) == {basic(USER, PASSWORD)}
+
+    def test_a_name_of_one_kind_does_not_pose_as_another(self, run_tankard, faults, git, private, secret_file, authority):
+        """The authority vouches for a common name beside others, and for a URI that looks like a host."""
+        posers = [authority.issue("runner.corp", "DNS:other.corp"), authority.issue("other", "URI:runner.corp,email:runner@corp")]
+        for wanted in ("dns:runner.corp", "cn:runner.corp", "subject:runner.corp"):
+            tankard = self.start(run_tankard, faults, secret_file, authority, wanted)
+            for shown in posers:
+                assert "403" in self.ask(git, tankard, authority, private, shown).err, wanted
+            tankard.stop()
+        tankard = self.start(run_tankard, faults, secret_file, authority, "subject:CN=other")
+        assert [self.ask(git, tankard, authority, private, shown).ok for shown in posers] == [False, True]
 
     def test_a_fingerprint_admits_that_certificate_only(self, run_tankard, faults, git, private, secret_file, authority):
         runner, namesake = authority.issue("runner"), authority.issue("runner", folder=authority.folder + "/namesake")
@@ -486,7 +505,14 @@ class TestStart:
         self.refuses(tankard, "auth.mode", "passthrough")
 
     def test_certificates_that_nobody_is_asked_for(self, service):
-        self.refuses(service(certificates="ci.corp", start=False), "certificates", "tls.client_ca")
+        self.refuses(service(certificates="dns:ci.corp", start=False), "certificates", "tls.client_ca")
+
+    def test_a_certificate_name_without_its_kind(self, service):
+        self.refuses(service(certificates="ci.corp", start=False), "`ci.corp`, which does not say", "`dns:`")
+
+    def test_a_command_that_is_not_there(self, service):
+        self.refuses(service(credential={"user": USER, "command": "/no/such/program"}, networks=EVERYWHERE, start=False),
+                     "/no/such/program", "No such file")
 
     def test_two_sources_of_one_secret(self, service, secret_file):
         self.refuses(service(credential={"user": USER, "secret_file": secret_file, "command": "/bin/true"}, start=False),

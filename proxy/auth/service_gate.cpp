@@ -12,7 +12,6 @@ namespace {
 
 using made_gate = boost::system::result<std::unique_ptr<gate>, std::string>;
 
-/// Says nothing of the repository, not even whether any rule names it.
 constexpr const char* not_admitted = "tankard: this client is not admitted here";
 
 struct known_credential {
@@ -21,7 +20,8 @@ struct known_credential {
   std::unique_ptr<service_credential> source;
 };
 
-admittance refuse(verdict v) {
+/// Says nothing of the repository, not even whether any rule names it.
+admittance refuse(bool tokens_are_taken) {
   refusal r;
   r.sentence = not_admitted;
   if (v == verdict::token_wanted) {
@@ -40,10 +40,9 @@ class service_gate final : public gate {
   awaitable<admittance> admit(const http::request_head& request, std::string_view repo_path) override {
     co_await rules_->refresh_files(pool_);
     auto const shown = evidence_of(request);
-    auto const v = rules_->judge(repo_path, shown);
-    if (v != verdict::admitted) co_return refuse(v);
-    auto const* const credential = credential_for(repo_path);
-    if (credential == nullptr) co_return refuse(verdict::refused);
+    bool const admitted = rules_->admits(repo_path, shown);
+    auto const* const credential = admitted ? credential_for(repo_path) : nullptr;
+    if (credential == nullptr) co_return refuse(rules_->take_tokens());
     std::string path(repo_path);
     auto const got = co_await credential->source->obtain(std::move(path));
     admittance out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "proxy/config/certificate_name.hpp"
 #include "proxy/config/glob.hpp"
 #include "proxy/net/address_ranges.hpp"
 #include "proxy/net/ascii.hpp"
@@ -72,24 +73,13 @@ void check_credential(draft& d, const std::string& upstream, const credential& c
   check_type(wrong, c);
 }
 
-bool is_fingerprint(std::string_view text) {
-  constexpr std::string_view hex = "0123456789abcdefABCDEF";
-  auto const digits = std::count_if(text.begin(), text.end(), [&](char c) { return hex.find(c) != hex.npos; });
-  auto const colons = std::count(text.begin(), text.end(), ':');
-  return digits == fingerprint_digits && digits + colons == static_cast<std::ptrdiff_t>(text.size());
-}
-
 void check_certificates(complaints& wrong, const client_rule& c, const tls& listener) {
   if (!c.certificates.empty() && (listener.client_ca.empty() || listener.client_certificates == "off"))
     wrong.about("certificates",
                 "can never hold: clients are asked for a certificate where `tls.client_ca` names who vouches for them "
                 "and `tls.client_certificates` is optional or required");
-  for (auto const& name : c.certificates) {
-    if (name.empty() || std::any_of(name.begin(), name.end(), is_control))
-      wrong.about("certificates", "has an empty name, or one with control characters");
-    if (name.starts_with(fingerprint_prefix) && !is_fingerprint(std::string_view{name}.substr(7)))
-      wrong.about("certificates", "has `sha256:` without a fingerprint of 64 hexadecimal digits behind it");
-  }
+  for (auto const& name : c.certificates)
+    if (auto const parsed = parse_certificate_name(name); !parsed.name) wrong.about("certificates", parsed.problem);
 }
 
 void check_client(draft& d, const std::string& upstream, const client_rule& c) {

@@ -216,8 +216,9 @@ constexpr setting<client_rule> per_client[] = {
      "File of tokens, one of which the client must send, as `tankard token` writes them; it is read again when it "
      "changes."},
     {"certificates", any_list, of_client<&client_rule::certificates>, "",
-     "Client certificates, one of which the client must have: a DNS, URI, e-mail or common name, the subject, or "
-     "`sha256:<fingerprint>`."},
+     "Client certificates, one of which the client must have: `dns:`, `uri:` or `email:` and an alternative name, "
+     "`cn:` and the common name of one that has no alternative names, `subject:` and the whole subject "
+     "(`CN=ci,O=Corp`), or `sha256:` and its fingerprint."},
 };
 
 template <class Owner>
