@@ -340,7 +340,8 @@ class TestProxies:
     def test_headers_of_a_trusted_proxy_are_no_credentials(self, run_tankard, faults, project):
         """Who asks through the proxy is anonymous still: memory answers him, whatever address the proxy adds."""
         tankard = run_tankard(settings={"trusted_proxies": "127.0.0.1"})
-        names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP", "Forwarded")
+        names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP", "Forwarded",
+                 "X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "X-B3-TraceId", "CF-Ray", "X-Envoy-External-Address")
         assert tankard.ls_refs(project.path, "refs/heads/", headers=[(n, "192.0.2.7") for n in names]).status == 200
         for record in faults.records:
             assert not {h.lower() for h, _ in record.headers} & {n.lower() for n in names}
@@ -360,6 +361,15 @@ class TestProxies:
         assert self.peer(behind, project, b"PROXY UNKNOWN\r\n") == "127.0.0.1"
         assert self.peer(behind, project, v2_header("192.0.2.8")) == "192.0.2.8"
         assert self.peer(behind, project, v2_header("192.0.2.8", command=0)) == "127.0.0.1"
+
+    def test_whoever_a_proxy_header_names_does_not_choose_another_address(self, run_tankard, faults, project):
+        tankard = run_tankard(settings={"trusted_proxies": "127.0.0.1,10.0.0.0/8", "proxy_protocol": "true"})
+        sent = [("X-Forwarded-For", "192.168.7.9"), ("X-Real-IP", "192.168.7.9")]
+        for source in ("10.66.6.6", "203.0.113.6"):
+            assert self.peer(tankard, project, v2_header(source), sent) == source
+        assert self.peer(tankard, project, v2_header("10.1.1.1", command=0), sent) == "192.168.7.9", "the proxy's own connection"
+        for record in faults.records:
+            assert record.header("X-Forwarded-For") is None and record.header("X-Real-IP") is None
 
     def test_without_one_nobody_is_answered(self, behind, project):
         assert self.peer(behind, project) is None

@@ -47,10 +47,12 @@ constexpr setting<config> globals[] = {
      "that systemd opened), or `none`."},
     {"listen_mode", any_mode, in<&config::front, &edge::listen_mode>, "", "Mode of Unix sockets that tankard makes."},
     {"trusted_proxies", any_list, in<&config::front, &edge::trusted_proxies>, "",
-     "Networks (`10.0.0.0/8`), addresses or `unix` of proxies whose X-Forwarded-For and X-Forwarded-Proto are "
-     "believed."},
+     "Networks (`10.0.0.0/8`), addresses or `unix` of proxies whose X-Forwarded-For is believed. Never put client "
+     "networks into it: who is in it chooses his address."},
     {"proxy_protocol", flag, in<&config::front, &edge::proxy_protocol>, "",
-     "Connections begin with a PROXY protocol header (version 1 or 2), and only `trusted_proxies` may connect."},
+     "Connections begin with a PROXY protocol header (version 1 or 2), and only `trusted_proxies` may connect. "
+     "Where that names a client, X-Forwarded-For of the connection is not believed. Never put client networks into "
+     "`trusted_proxies`."},
     {"cache.directory", any_path, in<&config::cache_directory>,
      "`$XDG_CACHE_HOME/tankard`, `~/.cache/tankard`, or `/var/cache/tankard` for root",
      "Directory of everything that is remembered; one process per directory."},

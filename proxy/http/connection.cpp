@@ -36,6 +36,17 @@ std::string address_of(const net::stream_socket& socket) {
   return address.to_string();
 }
 
+std::optional<unsigned> user_behind(net::stream_socket& socket) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  int domain = 0;
+  socklen_t domain_size = sizeof domain;
+  int const fd = socket.native_handle();
+  bool const local = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) == 0 && domain == AF_UNIX;
+  if (!local || ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return std::nullopt;
+  return who.uid;
+}
+
 bool empty(const gather& buffers) noexcept { return buffers[0].size() + buffers[1].size() + buffers[2].size() == 0; }
 
 void consume(gather& buffers, std::size_t bytes) noexcept {
@@ -55,7 +66,8 @@ connection::connection(net::stream_socket socket, std::shared_ptr<service> share
       limits_(shared_->limits),
       read_limit_(stream_.get_executor(), [this] { on_read_expiry(); }),
       write_limit_(stream_.get_executor(), [this] { reset(); }),
-      peer_(address_of(stream_.socket())) {
+      peer_(address_of(stream_.socket())),
+      local_user_(user_behind(stream_.socket())) {
   error_code ignored;  // a socket without it is slower, not wrong; a Unix socket has none
   stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
 }

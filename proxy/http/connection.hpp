@@ -32,7 +32,13 @@ class connection : public std::enable_shared_from_this<connection> {
   asio::any_io_executor executor() { return stream_.get_executor(); }
   boost::beast::flat_buffer& input() noexcept { return input_; }
   const std::string& peer() const noexcept { return peer_; }
-  void set_peer(std::string address) { peer_ = std::move(address); }  ///< whom a proxy speaks for
+  const std::optional<unsigned>& local_user() const noexcept { return local_user_; }
+  /// A PROXY header named this address. What headers of requests say of the client is his own word from then on.
+  void speak_for(std::string address) {
+    peer_ = std::move(address);
+    spoken_for_ = true;
+  }
+  bool is_spoken_for() const noexcept { return spoken_for_; }
   const listener& from() const noexcept { return *from_; }
   service& shared() const noexcept { return *shared_; }
   bool is_tls() noexcept { return stream_.tls() != nullptr; }
@@ -90,7 +96,10 @@ class connection : public std::enable_shared_from_this<connection> {
   net::deadline read_limit_;
   net::deadline write_limit_;
   std::string peer_;
+  std::optional<unsigned> local_user_;
   std::optional<client_certificate> certificate_;
+  std::shared_ptr<asio::ssl::context> asked_by_;  // set where the client was asked for a certificate
+  bool spoken_for_ = false;
   bool idle_ = false;
   bool broken_ = false;  // what was sent has no proper end
   bool writing_ = false;

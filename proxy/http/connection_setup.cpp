@@ -47,7 +47,7 @@ awaitable<setup_end> read_proxy_header(connection& client) {
     auto header = parse_proxy_header(text_of(client));
     if (header.end == proxy_header::status::whole) {
       client.input().consume(header.size);
-      if (!header.source.empty()) client.set_peer(std::move(header.source));
+      if (!header.source.empty()) client.speak_for(std::move(header.source));
       co_return go_on();
     }
     const bool malformed = header.end == proxy_header::status::malformed && !text_of(client).empty();

@@ -203,8 +203,7 @@ bool server::listen(net::listening_socket at, tls_source tls) {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->shared->draining) return false;
-    const auto index = static_cast<std::uint16_t>(state_->doors.size());
-    in->kind = std::make_shared<listener>(listener{index, std::move(tls)});
+    in->kind = std::make_shared<listener>(listener{std::move(tls)});
     state_->doors.emplace_back(in);
   }
   state_->sessions.spawn(home.get_executor(), state::accept_loop(state_, std::move(in)));

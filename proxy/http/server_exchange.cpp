@@ -34,8 +34,7 @@ request_head read_head_fields(request_parser& parser, connection& client) {
   head.method_name = std::string(message.method_string());
   head.target = std::string(message.target());
   head.peer = client.peer();
-  head.listener = client.from().index;
-  head.tls = client.is_tls();
+  head.local_user = client.local_user();
   head.certificate = client.certificate();
   if (parser.is_header_done()) {
     head.chunked = parser.chunked();
@@ -44,7 +43,11 @@ request_head read_head_fields(request_parser& parser, connection& client) {
         message.version() >= 11 && net::equal_any_case(message[bhttp::field::expect], "100-continue");
   }
   head.headers = std::move(static_cast<fields&>(message));
-  believe_forwarded(head, client.shared().edge.trusted);
+  if (client.is_spoken_for()) {
+    drop_forwarded(head.headers);
+  } else {
+    believe_forwarded(head, client.shared().edge.trusted);
+  }
   return head;
 }
 

@@ -13,7 +13,6 @@ class connection;
 
 /// What the connections of one listener have in common.
 struct listener {
-  std::uint16_t index = 0;
   tls_source tls = {};  ///< empty: plain
 };
 
