@@ -127,6 +127,36 @@ class TestTls:
         git.fails(*https.trusting(*other, "ls-remote"), https.url(project))
         tankard.wait_metric("tankard_tls_handshake_failures_total", lambda n: n >= 2)
 
+    def test_who_is_vouched_for_no_more_loses_his_connection(self, https, project, tmp_path):
+        own, other = https.authority.issue("runner"), Authority(tmp_path / "other")
+        trusted = shutil.copy(https.authority.file, tmp_path / "clients.pem")
+        tankard = https.start(tls__client_certificates="required", tls__client_ca=trusted)
+        context = ssl.create_default_context(cafile=https.authority.file)
+        context.load_cert_chain(f"{own}/tls.crt", f"{own}/tls.key")
+        with socket.create_connection(("127.0.0.1", tankard.tls_port), timeout=20) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=True) as secure:
+                target = tankard.target(project.path, "info/refs?service=git-upload-pack")
+                secure.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                assert secure.recv(65536).startswith(b"HTTP/1.1 200")
+                shutil.copy(other.file, trusted)
+                https.hang_up()
+                tankard.wait_metric("tankard_tls_reloads_total", lambda n: n == 1, result="ok")
+                while secure.recv(65536):
+                    pass
+        tankard.wait_metric("tankard_tls_connections", lambda n: n == 0)
+
+    def test_of_tls_there_are_so_many(self, https, project):
+        tankard = https.start(limits__tls_connections="1")
+        context = ssl.create_default_context(cafile=https.authority.file)
+        with socket.create_connection(("127.0.0.1", tankard.tls_port), timeout=20) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost"):
+                tankard.wait_metric("tankard_tls_connections", lambda n: n == 1)
+                assert b"too many TLS connections" in curl("--cacert", https.authority.file, f"https://localhost:{tankard.tls_port}/")
+                assert tankard.advertisement(project.path).status == 200, "the plain listener is not full"
+        assert tankard.metric("tankard_tls_connections_refused_total") == 1
+        tankard.wait_metric("tankard_tls_connections", lambda n: n == 0)
+        assert https.shown() == "server"
+
     def test_client_certificates_may_be_optional(self, https, git, project):
         https.start(tls__client_certificates="optional", tls__client_ca=https.authority.file)
         assert git.check(*https.trusting("ls-remote"), https.url(project))

@@ -196,7 +196,8 @@ boost::system::result<void, std::string> parts::open_certificates() {
   auto opened = net::tls_certificates::open(tls_files_of(settings.secure));
   if (!opened) return opened.error();
   certificates = std::move(*opened);
-  watch.emplace(runtime.context(0), *certificates, pool, logs, settings.secure.reload_interval);
+  watch.emplace(runtime.context(0), *certificates, pool, logs, settings.secure.reload_interval,
+                [this] { public_server.close_outdated(); });
   on_reload.emplace_back([this] { watch->look_now(); });
   return {};
 }

@@ -82,8 +82,8 @@ void connection::on_read_expiry() noexcept {
   }
 }
 
-awaitable<error_code> connection::start_tls(asio::ssl::context& context) {
-  auto tls = std::make_unique<net::stream::tls_stream>(std::move(stream_.socket()), context);
+awaitable<error_code> connection::start_tls(std::shared_ptr<asio::ssl::context> context) {
+  auto tls = std::make_unique<net::stream::tls_stream>(std::move(stream_.socket()), *context);
   stream_ = net::stream(std::move(tls));
   auto& secured = *stream_.tls();
   const auto [ec, used] = co_await secured.async_handshake(asio::ssl::stream_base::server, input_.data(), use_nothrow);
@@ -91,7 +91,15 @@ awaitable<error_code> connection::start_tls(asio::ssl::context& context) {
   input_.consume(used);
   if (input_.size() > 0) co_return asio::error::message_size;  // not all of the handshake's beginning was one
   certificate_ = read_client_certificate(secured.native_handle());
+  const bool asked = (SSL_CTX_get_verify_mode(context->native_handle()) & SSL_VERIFY_PEER) != 0;
+  if (asked) asked_by_ = std::move(context);
   co_return error_code{};
+}
+
+bool connection::is_outdated() const {
+  if (!asked_by_) return false;
+  if (certificate_ && certificate_->expires < std::chrono::system_clock::now()) return true;
+  return from_->tls() != asked_by_;
 }
 
 long connection::verify_result() noexcept {
@@ -99,6 +107,7 @@ long connection::verify_result() noexcept {
 }
 
 awaitable<error_code> connection::wait_for_request() {
+  if (is_outdated()) co_return asio::error::operation_aborted;
   if (input_.size() > 0) co_return error_code{};
   if (draining()) co_return asio::error::operation_aborted;
   if (input_.capacity() > kept_buffer) input_.shrink_to_fit();
@@ -108,7 +117,7 @@ awaitable<error_code> connection::wait_for_request() {
   idle_ = false;
   read_limit_.disarm();
   // A drain may close the socket after the bytes came and before they are seen: no request is begun then.
-  if (!stream_.socket().is_open()) co_return asio::error::operation_aborted;
+  if (!stream_.socket().is_open() || is_outdated()) co_return asio::error::operation_aborted;
   co_return ec;
 }
 
@@ -161,6 +170,7 @@ awaitable<void> connection::say_end() {
     static_cast<void>(co_await stream_.tls()->async_shutdown(use_nothrow));  // the end of the connection says it too
     write_limit_.disarm();
   }
+  ended_ = !broken_;
   broken_ = true;  // nothing may follow
   error_code ignored;
   stream_.socket().shutdown(net::stream_socket::shutdown_send, ignored);
@@ -202,6 +212,18 @@ void connection::break_off() noexcept {
 
 void connection::close_if_idle() noexcept {
   if (idle_) stream_.close();
+}
+
+void connection::close_if_idle_and_outdated() {
+  if (idle_ && is_outdated()) stream_.close();
+}
+
+void connection::cut() noexcept {
+  if (idle_ || ended_) {
+    close();
+  } else {
+    reset();
+  }
 }
 
 bool connection::draining() const noexcept { return shared_->draining.load(); }

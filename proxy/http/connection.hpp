@@ -46,7 +46,10 @@ class connection : public std::enable_shared_from_this<connection> {
   long verify_result() noexcept;  ///< of the client's certificate: X509_V_OK also where there is none
 
   /// Shakes hands; input() is the beginning of it. Everything is TLS from then on. The limit is the caller's.
-  awaitable<error_code> start_tls(asio::ssl::context& context);
+  awaitable<error_code> start_tls(std::shared_ptr<asio::ssl::context> context);
+  /// Clients show certificates, and this one's has ended since, or others vouch for clients now: the answer under way
+  /// is the last.
+  bool is_outdated() const;
   /// A drain may close it: nothing was asked yet.
   void set_idle(bool on) noexcept { idle_ = on; }
 
@@ -81,6 +84,9 @@ class connection : public std::enable_shared_from_this<connection> {
   }
 
   void close_if_idle() noexcept;
+  void close_if_idle_and_outdated();
+  /// At once; what was under way does not look whole.
+  void cut() noexcept;
   bool draining() const noexcept;  ///< the server ends: no further request is begun
 
  private:
@@ -101,6 +107,7 @@ class connection : public std::enable_shared_from_this<connection> {
   std::shared_ptr<asio::ssl::context> asked_by_;  // set where the client was asked for a certificate
   bool spoken_for_ = false;
   bool idle_ = false;
+  bool ended_ = false;   // all was sent, with a proper end
   bool broken_ = false;  // what was sent has no proper end
   bool writing_ = false;
 };

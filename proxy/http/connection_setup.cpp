@@ -80,8 +80,8 @@ awaitable<setup_end> secure(connection& client) {
   const char first = text_of(client).front();
   if (first >= 'A' && first <= 'Z') co_return co_await tell_plain_client(client);
   if (first != handshake_record) co_return setup_end{"no TLS", &failures};
-  const auto context = client.from().tls();
-  const error_code ec = co_await client.start_tls(*context);
+  auto context = client.from().tls();
+  const error_code ec = co_await client.start_tls(std::move(context));
   if (ec) co_return setup_end{handshake_failure(ec, client.verify_result()), &failures};
   co_return go_on();
 }

@@ -230,6 +230,10 @@ awaitable<void> server::drain(std::chrono::steady_clock::duration cap) {
   }
 }
 
+void server::close_outdated() {
+  state_->for_each_connection([](connection& c) { c.close_if_idle_and_outdated(); });
+}
+
 server_stats server::stats() const noexcept {
   server_stats now;
   now.open_connections = state_->open->load();

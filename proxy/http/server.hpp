@@ -72,6 +72,10 @@ class server {
   /// rest. Completes when every session has ended. Call once.
   awaitable<void> drain(std::chrono::steady_clock::duration cap);
 
+  /// Closes idle connections whose client showed a certificate that counts no more, after its authorities were
+  /// changed. Others end with the answer to their present request.
+  void close_outdated();
+
   server_stats stats() const noexcept;
 
  private:

@@ -166,7 +166,7 @@ awaitable<bool> server_exchange::settle() {
 // ---- answer
 
 bool server_exchange::may_keep_alive() const noexcept {
-  if (!wants_keep_alive_ || close_after_ || failure() || client_.draining()) return false;
+  if (!wants_keep_alive_ || close_after_ || failure() || client_.draining() || client_.is_outdated()) return false;
   if (!body_is_left()) return true;
   if (owes_continue_) return false;  // nobody can tell whether the client will send the body after this answer
   const auto left = parser_.content_length_remaining();
