@@ -192,7 +192,7 @@ server::server(net::io_runtime& runtime, server_limits limits, handler handle, r
 
 server::~server() {
   state_->stop_accepting();
-  state_->for_each_connection([](connection& c) { c.close(); });
+  state_->for_each_connection([](connection& c) { c.cut(); });
 }
 
 bool server::listen(net::listening_socket at, tls_source tls) {
@@ -225,7 +225,7 @@ awaitable<void> server::drain(std::chrono::steady_clock::duration cap) {
   self->for_each_connection([](connection& c) { c.close_if_idle(); });
   bool ended = co_await self->sessions.wait_empty(cap);
   while (!ended) {
-    self->for_each_connection([](connection& c) { c.close(); });
+    self->for_each_connection([](connection& c) { c.cut(); });
     ended = co_await self->sessions.wait_empty(cut_interval);
   }
 }
