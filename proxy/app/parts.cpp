@@ -16,6 +16,7 @@ constexpr std::size_t admin_connections = 256;  // a few scrapers and people
 
 http::server_limits public_limits(const config::limits& l) {
   return {.max_connections = l.connections,
+          .max_tls_connections = l.tls_connections,
           .max_header_bytes = l.header_bytes,
           .header_timeout = l.header,
           .keep_alive_timeout = l.keep_alive,

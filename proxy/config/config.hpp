@@ -95,6 +95,7 @@ struct timeouts {
 
 struct limits {
   std::size_t connections = 20'000;
+  std::size_t tls_connections = 4'000;  ///< of them
   std::size_t header_bytes = 64u << 10;
   std::size_t body_bytes = 64u << 20;    ///< of one request, inflated
   std::size_t body_memory = 256u << 20;  ///< of all request bodies and upstream answers together

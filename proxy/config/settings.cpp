@@ -94,6 +94,9 @@ constexpr setting<config> globals[] = {
 
     {"limits.connections", number(1, 1'000'000), in<&config::limit, &limits::connections>, "",
      "Client connections at one time."},
+    {"limits.tls_connections", number(1, 1'000'000), in<&config::limit, &limits::tls_connections>, "",
+     "Client connections in TLS at one time, counted among `limits.connections`. An idle one costs about 78 KB of "
+     "memory."},
     {"limits.header_bytes", size(4 * kib, 16 * mib), in<&config::limit, &limits::header_bytes>, "",
      "Head of one request."},
     {"limits.body_bytes", size(64 * kib, 16 * gib), in<&config::limit, &limits::body_bytes>, "",

@@ -255,5 +255,30 @@ TEST_F(ServerTls, ANewCertificateIsForNewConnections) {
   EXPECT_EQ(before.read_answer().status, 200u);
 }
 
+TEST_F(ServerTls, OfTlsThereAreSoMany) {
+  http::server_limits limits;
+  limits.max_tls_connections = 1;
+  std::atomic<int> told = 0;
+  edge.refused = [&](std::string_view, std::string_view cause) { told += cause.find("TLS") != cause.npos ? 1 : 0; };
+  serve_echo(limits);
+  listen_tls();
+  raw_client first(tls_port), second(tls_port), plain(port);
+  ASSERT_TRUE(first.start_tls(trusting.get()));
+  ASSERT_TRUE(second.start_tls(trusting.get()));
+  const auto refused = second.read_answer();
+  EXPECT_EQ(refused.status, 503u);
+  EXPECT_EQ(refused.body, "tankard: too many TLS connections\n");
+  plain.send(get);
+  EXPECT_EQ(plain.read_answer().status, 200u);
+  first.send(get);
+  EXPECT_EQ(first.read_answer().status, 200u);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(server->stats().rejected_tls_connections, 1u);
+  EXPECT_EQ(server->stats().open_tls_connections, 1u);
+  first.close();
+  EXPECT_TRUE(wait_for([](const auto& s) { return s.open_tls_connections == 0; }));
+  EXPECT_EQ(ask_with(nullptr).status, 200u);
+}
+
 }  // namespace
 }  // namespace tankard::test
