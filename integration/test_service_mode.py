@@ -5,10 +5,11 @@ import os
 import signal
 import ssl
 import subprocess
+import time
 
 import pytest
 
-from support import pkt
+from support import http, pkt
 from support.certificates import Authority
 from support.processes import wait_until
 from support.tankard import binary, environment
@@ -427,13 +428,43 @@ class TestCommand:
         assert self.runs(tmp_path) <= 4
 
     def test_its_failure_is_told_without_what_it_printed(self, service, git, private, mint, tmp_path):
-        place(mint, f"#!/bin/sh\necho {PASSWORD}\necho 'no key for {PASSWORD}' >&2\nexit 3\n", 0o700)
+        place(tmp_path / "app.key", "very-secret-key-of-the-app\n")
+        place(mint, f"#!/bin/sh\nset -x\necho {PASSWORD}\nkey=$(cat {tmp_path}/app.key)\nfalse -H \"Bearer $key\" || exit 3\n", 0o700)
         tankard = service(credential={"user": USER, "command": mint}, networks=EVERYWHERE)
         said = git.fails("ls-remote", tankard.url(private.path)).err
         assert "its command failed (exit 3)" in said, said
         event = heard(tankard, "credential-command-failed")[0]
-        assert "no key for" in event["stderr"]
-        assert PASSWORD not in said and PASSWORD not in tankard.output()
+        assert event["stderr_bytes"] > 0 and "failed (exit 3)" in event["cause"]
+        for secret in (PASSWORD, "very-secret-key"):
+            assert secret not in said and secret not in tankard.output()
+
+    def test_one_that_hangs_delays_nobody_twice(self, service, private, mint, tmp_path):
+        place(mint, f"#!/bin/sh\necho run >> {tmp_path}/runs\nif [ -e {tmp_path}/hang ]; then sleep 100; fi\necho {PASSWORD}\n", 0o700)
+        tankard = service(credential={"user": USER, "command": mint, "command_timeout": "3s", "lifetime": "1s"}, networks=EVERYWHERE)
+        assert tankard.ls_refs(private.path, "refs/heads/").status == 200
+        (tmp_path / "hang").touch()
+        failed = wait_until(lambda: tankard.ls_refs(private.path, "refs/heads/") and tankard.events("credential-command-failed"), "it hangs", 30)
+        assert "did not end within 3s" in failed[0]["cause"]
+        slow = 0
+        while self.runs(tmp_path) < 4:
+            begun = time.monotonic()
+            tankard.ls_refs(private.path, "refs/heads/")
+            slow += time.monotonic() - begun > 2.5
+            time.sleep(0.05)
+        assert not slow, "memory answers while the command is tried again"
+
+    def test_a_hang_up_during_a_run_is_not_lost(self, service, faults, private, mint, tmp_path):
+        place(mint, f"#!/bin/sh\ns=$(cat {tmp_path}/minted)\necho run >> {tmp_path}/runs\nuntil [ -e {tmp_path}/go ]; do sleep 0.05; done\necho $s\n", 0o700)
+        tankard = service(credential={"user": USER, "command": mint}, networks=EVERYWHERE)
+        with http.Connection(tankard.port) as client:
+            client.request("GET", tankard.target(private.path, "info/refs?service=git-upload-pack"))
+            wait_until(lambda: self.runs(tmp_path) == 1, "the command runs")
+            tankard.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: tankard.events("reloading"), "the signal is heeded")
+            (tmp_path / "go").touch()
+            assert client.answer().status == 200
+        wait_until(lambda: tankard.advertisement(private.path).status == 200 and self.runs(tmp_path) == 2,
+                   "it runs again: it may have read what was there before", 10, interval=0.2)
 
     def test_per_repository_it_is_told_which(self, service, git, new_repository, mint, tmp_path):
         tankard = service(credential={"user": USER, "command": mint, "per_repository": "true"}, networks=EVERYWHERE)

@@ -80,8 +80,10 @@ class command_credential final : public service_credential {
 
 }  // namespace
 
-std::unique_ptr<service_credential> make_command_credential(credential_of of) {
-  return std::make_unique<command_credential>(std::move(of));
+boost::system::result<std::unique_ptr<service_credential>, std::string> make_command_credential(credential_of of) {
+  if (auto const problem = program_problem(of.settings.command.front()))
+    return of.sentence("cannot be had: its command cannot be run: " + *problem);
+  return std::unique_ptr<service_credential>(std::make_unique<command_credential>(std::move(of)));
 }
 
 }  // namespace tankard::proxy::auth

@@ -140,7 +140,7 @@ void minted_credential::log_failure(const command_report& report, const std::str
                           {{"upstream", of_.upstream},
                            {"credential", of_.settings.id},
                            {"cause", cause},
-                           {"stderr", report.words},
+                           {"stderr_bytes", report.stderr_bytes},
                            {"seconds", std::chrono::duration<double>(report.took).count()}});
 }
 

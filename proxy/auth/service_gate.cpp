@@ -95,15 +95,9 @@ made_gate make_service_gate(const config::upstream& u, std::size_t index, const 
   for (auto const& c : u.credentials) {
     auto principal = principal_of(with.key, u.name, c.id);
     credential_of of{.settings = c, .upstream = u.name, .index = index, .principal = principal, .with = with};
-    std::unique_ptr<service_credential> source;
-    if (c.command.empty()) {
-      auto made = make_file_credential(std::move(of));
-      if (!made) return made.error();
-      source = std::move(*made);
-    } else {
-      source = make_command_credential(std::move(of));
-    }
-    credentials.push_back({{c.repositories, u.kind}, std::move(principal), std::move(source)});
+    auto made = c.command.empty() ? make_file_credential(std::move(of)) : make_command_credential(std::move(of));
+    if (!made) return made.error();
+    credentials.push_back({{c.repositories, u.kind}, std::move(principal), std::move(*made)});
   }
   return std::unique_ptr<gate>(std::make_unique<service_gate>(std::move(*rules), std::move(credentials), with.pool));
 }

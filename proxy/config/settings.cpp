@@ -203,7 +203,8 @@ constexpr setting<credential> per_credential[] = {
      "File with the secret, closed to others (`chmod 640`); it is read again when it changes."},
     {"command", any_list, of_credential<&credential::command>, "",
      "Program with its arguments that prints the secret, on one line or as JSON with `token`, and where it likes "
-     "`expires_at` and `user`; it is told TANKARD_UPSTREAM."},
+     "`expires_at` and `user`; it is told TANKARD_UPSTREAM. What it says on stderr is not logged, since that may hold "
+     "the secret: run it by hand, as tankard's user, to see it."},
     {"command_timeout", span_of(10, 10 * minute), of_credential<&credential::command_timeout>, "",
      "For one run of the command."},
     {"lifetime", span_of(second, 365 * day), of_credential<&credential::lifetime>, "",
