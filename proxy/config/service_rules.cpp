@@ -11,13 +11,15 @@
 namespace tankard::proxy::config {
 namespace {
 
-constexpr std::size_t longest_name = 255, longest_header = 100, fingerprint_digits = 64;
-constexpr std::string_view fingerprint_prefix = "sha256:";
+constexpr std::size_t longest_name = 255, longest_header = 100;
 
-/// Headers that are not a credential's to set: they frame a request, or git and tankard set them.
-constexpr std::array<std::string_view, 14> taken_headers{
-    "Host",    "Connection",   "Keep-Alive", "Proxy-Authorization", "TE",     "Trailer",     "Transfer-Encoding",
-    "Upgrade", "Git-Protocol", "User-Agent", "Cache-Control",       "Pragma", "traceparent", "tracestate",
+/// Headers that are not a credential's to set: they frame a request, end at the next hop, or git and tankard set them.
+constexpr std::array<std::string_view, 19> taken_headers{
+    "Host",         "Connection", "Keep-Alive",          "Proxy-Connection",
+    "TE",           "Trailer",    "Proxy-Authorization", "Proxy-Authenticate",
+    "Upgrade",      "Expect",     "Transfer-Encoding",   "Proxy-Authentication-Info",
+    "Git-Protocol", "User-Agent", "Cache-Control",       "Pragma",
+    "traceparent",  "tracestate", "X-Request-Id",
 };
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }

@@ -169,6 +169,37 @@ TEST(ServiceRules, MistakesAreSentences) {
   }
 }
 
+TEST(ServiceRules, AHeaderMustGoUpstreamAsItIs) {
+  auto const made = [](const std::string& header) {
+    return with("[upstream.x.credential.b]\ntype='header'\nsecret_file='/s'\nheader='" + header + "'").ok();
+  };
+  for (auto const* taken : {"Host",
+                            "Connection",
+                            "Keep-Alive",
+                            "Proxy-Connection",
+                            "Proxy-Authenticate",
+                            "Proxy-Authorization",
+                            "Proxy-Authentication-Info",
+                            "TE",
+                            "Trailer",
+                            "Transfer-Encoding",
+                            "Upgrade",
+                            "Content-Length",
+                            "Expect",
+                            "Accept",
+                            "User-Agent",
+                            "Git-Protocol",
+                            "Pragma",
+                            "Cache-Control",
+                            "traceparent",
+                            "tracestate",
+                            "x-request-id",
+                            "Accept-Language",
+                            "Content-Anything"})
+    EXPECT_FALSE(made(taken)) << taken;
+  for (auto const* free : {"PRIVATE-TOKEN", "X-Api-Key", "Authorization", "JOB-TOKEN"}) EXPECT_TRUE(made(free)) << free;
+}
+
 TEST(ServiceRules, UnknownKeysOfSetNameTheNearest) {
   flags f;
   f.sets = {"upstream.x.credential.bot.usr=alice"};
