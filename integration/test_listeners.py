@@ -225,6 +225,34 @@ class TestReload:
         refuses(run_tankard, "tls.certificate", "/no/such/file", settings={**tls, "tls.certificate": "/no/such/file"})
 
 
+# Switches an upstream off by the admin socket, prints the status of the answer. Arguments: socket in hex, uid, upstream.
+_SWITCH_OFF = """
+import os, socket, sys, urllib.parse
+s = socket.socket(socket.AF_UNIX)
+at, uid, name = bytes.fromhex(sys.argv[1]), int(sys.argv[2]), urllib.parse.quote(sys.argv[3], safe="")
+if uid:
+    os.chdir(os.path.dirname(at) or "/")
+    os.setgid(uid)
+    os.setuid(uid)
+    at = at if at[:1] == b"\\0" else os.path.basename(at)
+s.connect(at)
+body = b'{"enabled": false}'
+s.sendall(b"PUT /api/v1/upstreams/%s HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: %d\\r\\n\\r\\n%s" % (name.encode(), len(body), body))
+print(s.recv(4096).split()[1].decode())
+"""
+
+
+def switches_off(tankard, at, as_nobody=False):
+    """The status that a process of this user, or of another one, gets for switching the first upstream off."""
+    if as_nobody and os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    if as_nobody and not at.startswith("\0"):
+        os.chmod(os.path.dirname(at), 0o755)
+    done = subprocess.run([sys.executable, "-c", _SWITCH_OFF, at.encode().hex(), "4711" if as_nobody else "0", tankard.name],
+                          capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
 def curl(*args):
     done = subprocess.run(["curl", "--silent", "--show-error", "--max-time", "60", *args], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
@@ -249,6 +277,15 @@ class TestUnixSockets:
         answer = local.admin("PUT", f"/api/v1/upstreams/{local.name.replace(':', '%3A')}", {"enabled": False}, headers=[("Host", "x.example")])
         assert answer.status in (200, 204), answer
         assert local.metric("tankard_upstream_state", upstream=local.name, state="disabled") == 1
+        assert stat.S_IMODE(os.stat(local.admin_port).st_mode) == 0o600
+        assert not local.events("admin-exposed")
+
+    def test_of_other_users_the_admin_api_wants_the_token(self, run_tankard, tmp_path):
+        tankard = run_tankard(settings={"admin.listen": f"unix:{tmp_path}/admin.sock", "admin.listen_mode": "0666"})
+        assert "every user of this machine" in tankard.events("admin-exposed")[0]["cause"]
+        assert switches_off(tankard, tankard.admin_port, as_nobody=True) == 401
+        assert tankard.metric("tankard_upstream_state", upstream=tankard.name, state="disabled") == 0
+        assert switches_off(tankard, tankard.admin_port) == 200
 
     def test_they_go_at_the_end(self, local):
         paths = local.port, local.admin_port
@@ -279,7 +316,7 @@ split = sys.argv.index("--")
 held = []
 for n, (name, at) in enumerate(a.split("=", 1) for a in sys.argv[1:split]):
     s = socket.socket(socket.AF_INET if at.isdigit() else socket.AF_UNIX)
-    s.bind(("127.0.0.1", int(at)) if at.isdigit() else at)
+    s.bind(("127.0.0.1", int(at)) if at.isdigit() else at.replace("@", "\\0"))
     s.listen(16)
     held.append((name, s))
 high = [os.dup2(s.fileno(), 100 + n) for n, (_, s) in enumerate(held)]
@@ -324,6 +361,19 @@ class TestSocketActivation:
             assert int(flags.split()[1], 8) & os.O_CLOEXEC
         tankard.stop()
         assert os.path.exists(f"{tmp_path}/admin.sock"), "it is systemd's, not ours to remove"
+
+    @pytest.mark.parametrize("abstract", [False, True], ids=["file", "abstract"])
+    def test_an_admin_socket_for_every_user_wants_the_token_of_them(self, activated, tmp_path, abstract):
+        at = f"@tankard-{os.getpid()}" if abstract else f"{tmp_path}/admin.sock"
+        tankard = activated(f"admin={at}", admin__listen="systemd:admin", wait=False)
+        wait_until(lambda: tankard.events("listening", listener="public"), "it listens")
+        if abstract:
+            at = "\0" + at[1:]
+        else:
+            os.chmod(at, 0o666)
+        assert switches_off(tankard, at, as_nobody=True) == 401
+        assert switches_off(tankard, at) == 200
+        assert bool(tankard.events("admin-exposed")) == abstract, "the file was private at the start"
 
     def test_without_a_name_all_that_are_left(self, activated, git, project, tmp_path):
         tankard = activated("a=0", f"admin={tmp_path}/admin.sock", "b=0", listen="systemd", admin__listen="systemd:admin")

@@ -24,7 +24,7 @@ struct known_credential {
 admittance refuse(bool tokens_are_taken) {
   refusal r;
   r.sentence = not_admitted;
-  if (v == verdict::token_wanted) {
+  if (tokens_are_taken) {
     r.status = 401;
     r.challenge = "Basic realm=\"tankard\"";
   }

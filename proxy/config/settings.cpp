@@ -45,7 +45,8 @@ constexpr setting<config> globals[] = {
     {"listen", any_address, in<&config::listen>, "",
      "Where git clients connect in plain HTTP: address and port, `unix:/path`, `systemd` or `systemd:NAME` (a socket "
      "that systemd opened), or `none`."},
-    {"listen_mode", any_mode, in<&config::front, &edge::listen_mode>, "", "Mode of Unix sockets that tankard makes."},
+    {"listen_mode", any_mode, in<&config::front, &edge::listen_mode>, "",
+     "Mode of the public Unix sockets that tankard makes."},
     {"trusted_proxies", any_list, in<&config::front, &edge::trusted_proxies>, "",
      "Networks (`10.0.0.0/8`), addresses or `unix` of proxies whose X-Forwarded-For is believed. Never put client "
      "networks into it: who is in it chooses his address."},
@@ -153,6 +154,9 @@ constexpr setting<config> globals[] = {
 
     {"admin.listen", any_address, in<&config::admin_listener, &admin::listen>, "",
      "Where status page, health, metrics and API are: as in `listen`, but not `none`."},
+    {"admin.listen_mode", any_mode, in<&config::admin_listener, &admin::listen_mode>, "",
+     "Mode of its Unix socket. Root and tankard's own user need no token there; other users see status and metrics, "
+     "and need it for changes."},
     {"admin.token_file", any_path, in<&config::admin_listener, &admin::token_file>,
      "`<cache.directory>/admin.token`, made at start",
      "File with the token that changes through the API need; readable by its owner only."},
