@@ -127,6 +127,36 @@ class TestTls:
         git.fails(*https.trusting(*other, "ls-remote"), https.url(project))
         tankard.wait_metric("tankard_tls_handshake_failures_total", lambda n: n >= 2)
 
+    def test_who_is_vouched_for_no_more_loses_his_connection(self, https, project, tmp_path):
+        own, other = https.authority.issue("runner"), Authority(tmp_path / "other")
+        trusted = shutil.copy(https.authority.file, tmp_path / "clients.pem")
+        tankard = https.start(tls__client_certificates="required", tls__client_ca=trusted)
+        context = ssl.create_default_context(cafile=https.authority.file)
+        context.load_cert_chain(f"{own}/tls.crt", f"{own}/tls.key")
+        with socket.create_connection(("127.0.0.1", tankard.tls_port), timeout=20) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=True) as secure:
+                target = tankard.target(project.path, "info/refs?service=git-upload-pack")
+                secure.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                assert secure.recv(65536).startswith(b"HTTP/1.1 200")
+                shutil.copy(other.file, trusted)
+                https.hang_up()
+                tankard.wait_metric("tankard_tls_reloads_total", lambda n: n == 1, result="ok")
+                while secure.recv(65536):
+                    pass
+        tankard.wait_metric("tankard_tls_connections", lambda n: n == 0)
+
+    def test_of_tls_there_are_so_many(self, https, project):
+        tankard = https.start(limits__tls_connections="1")
+        context = ssl.create_default_context(cafile=https.authority.file)
+        with socket.create_connection(("127.0.0.1", tankard.tls_port), timeout=20) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost"):
+                tankard.wait_metric("tankard_tls_connections", lambda n: n == 1)
+                assert b"too many TLS connections" in curl("--cacert", https.authority.file, f"https://localhost:{tankard.tls_port}/")
+                assert tankard.advertisement(project.path).status == 200, "the plain listener is not full"
+        assert tankard.metric("tankard_tls_connections_refused_total") == 1
+        tankard.wait_metric("tankard_tls_connections", lambda n: n == 0)
+        assert https.shown() == "server"
+
     def test_client_certificates_may_be_optional(self, https, git, project):
         https.start(tls__client_certificates="optional", tls__client_ca=https.authority.file)
         assert git.check(*https.trusting("ls-remote"), https.url(project))
@@ -195,6 +225,34 @@ class TestReload:
         refuses(run_tankard, "tls.certificate", "/no/such/file", settings={**tls, "tls.certificate": "/no/such/file"})
 
 
+# Switches an upstream off by the admin socket, prints the status of the answer. Arguments: socket in hex, uid, upstream.
+_SWITCH_OFF = """
+import os, socket, sys, urllib.parse
+s = socket.socket(socket.AF_UNIX)
+at, uid, name = bytes.fromhex(sys.argv[1]), int(sys.argv[2]), urllib.parse.quote(sys.argv[3], safe="")
+if uid:
+    os.chdir(os.path.dirname(at) or "/")
+    os.setgid(uid)
+    os.setuid(uid)
+    at = at if at[:1] == b"\\0" else os.path.basename(at)
+s.connect(at)
+body = b'{"enabled": false}'
+s.sendall(b"PUT /api/v1/upstreams/%s HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: %d\\r\\n\\r\\n%s" % (name.encode(), len(body), body))
+print(s.recv(4096).split()[1].decode())
+"""
+
+
+def switches_off(tankard, at, as_nobody=False):
+    """The status that a process of this user, or of another one, gets for switching the first upstream off."""
+    if as_nobody and os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    if as_nobody and not at.startswith("\0"):
+        os.chmod(os.path.dirname(at), 0o755)
+    done = subprocess.run([sys.executable, "-c", _SWITCH_OFF, at.encode().hex(), "4711" if as_nobody else "0", tankard.name],
+                          capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
 def curl(*args):
     done = subprocess.run(["curl", "--silent", "--show-error", "--max-time", "60", *args], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
@@ -219,6 +277,15 @@ class TestUnixSockets:
         answer = local.admin("PUT", f"/api/v1/upstreams/{local.name.replace(':', '%3A')}", {"enabled": False}, headers=[("Host", "x.example")])
         assert answer.status in (200, 204), answer
         assert local.metric("tankard_upstream_state", upstream=local.name, state="disabled") == 1
+        assert stat.S_IMODE(os.stat(local.admin_port).st_mode) == 0o600
+        assert not local.events("admin-exposed")
+
+    def test_of_other_users_the_admin_api_wants_the_token(self, run_tankard, tmp_path):
+        tankard = run_tankard(settings={"admin.listen": f"unix:{tmp_path}/admin.sock", "admin.listen_mode": "0666"})
+        assert "every user of this machine" in tankard.events("admin-exposed")[0]["cause"]
+        assert switches_off(tankard, tankard.admin_port, as_nobody=True) == 401
+        assert tankard.metric("tankard_upstream_state", upstream=tankard.name, state="disabled") == 0
+        assert switches_off(tankard, tankard.admin_port) == 200
 
     def test_they_go_at_the_end(self, local):
         paths = local.port, local.admin_port
@@ -249,7 +316,7 @@ split = sys.argv.index("--")
 held = []
 for n, (name, at) in enumerate(a.split("=", 1) for a in sys.argv[1:split]):
     s = socket.socket(socket.AF_INET if at.isdigit() else socket.AF_UNIX)
-    s.bind(("127.0.0.1", int(at)) if at.isdigit() else at)
+    s.bind(("127.0.0.1", int(at)) if at.isdigit() else at.replace("@", "\\0"))
     s.listen(16)
     held.append((name, s))
 high = [os.dup2(s.fileno(), 100 + n) for n, (_, s) in enumerate(held)]
@@ -294,6 +361,19 @@ class TestSocketActivation:
             assert int(flags.split()[1], 8) & os.O_CLOEXEC
         tankard.stop()
         assert os.path.exists(f"{tmp_path}/admin.sock"), "it is systemd's, not ours to remove"
+
+    @pytest.mark.parametrize("abstract", [False, True], ids=["file", "abstract"])
+    def test_an_admin_socket_for_every_user_wants_the_token_of_them(self, activated, tmp_path, abstract):
+        at = f"@tankard-{os.getpid()}" if abstract else f"{tmp_path}/admin.sock"
+        tankard = activated(f"admin={at}", admin__listen="systemd:admin", wait=False)
+        wait_until(lambda: tankard.events("listening", listener="public"), "it listens")
+        if abstract:
+            at = "\0" + at[1:]
+        else:
+            os.chmod(at, 0o666)
+        assert switches_off(tankard, at, as_nobody=True) == 401
+        assert switches_off(tankard, at) == 200
+        assert bool(tankard.events("admin-exposed")) == abstract, "the file was private at the start"
 
     def test_without_a_name_all_that_are_left(self, activated, git, project, tmp_path):
         tankard = activated("a=0", f"admin={tmp_path}/admin.sock", "b=0", listen="systemd", admin__listen="systemd:admin")
@@ -340,7 +420,8 @@ class TestProxies:
     def test_headers_of_a_trusted_proxy_are_no_credentials(self, run_tankard, faults, project):
         """Who asks through the proxy is anonymous still: memory answers him, whatever address the proxy adds."""
         tankard = run_tankard(settings={"trusted_proxies": "127.0.0.1"})
-        names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP", "Forwarded")
+        names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP", "Forwarded",
+                 "X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "X-B3-TraceId", "CF-Ray", "X-Envoy-External-Address")
         assert tankard.ls_refs(project.path, "refs/heads/", headers=[(n, "192.0.2.7") for n in names]).status == 200
         for record in faults.records:
             assert not {h.lower() for h, _ in record.headers} & {n.lower() for n in names}
@@ -360,6 +441,15 @@ class TestProxies:
         assert self.peer(behind, project, b"PROXY UNKNOWN\r\n") == "127.0.0.1"
         assert self.peer(behind, project, v2_header("192.0.2.8")) == "192.0.2.8"
         assert self.peer(behind, project, v2_header("192.0.2.8", command=0)) == "127.0.0.1"
+
+    def test_whoever_a_proxy_header_names_does_not_choose_another_address(self, run_tankard, faults, project):
+        tankard = run_tankard(settings={"trusted_proxies": "127.0.0.1,10.0.0.0/8", "proxy_protocol": "true"})
+        sent = [("X-Forwarded-For", "192.168.7.9"), ("X-Real-IP", "192.168.7.9")]
+        for source in ("10.66.6.6", "203.0.113.6"):
+            assert self.peer(tankard, project, v2_header(source), sent) == source
+        assert self.peer(tankard, project, v2_header("10.1.1.1", command=0), sent) == "192.168.7.9", "the proxy's own connection"
+        for record in faults.records:
+            assert record.header("X-Forwarded-For") is None and record.header("X-Real-IP") is None
 
     def test_without_one_nobody_is_answered(self, behind, project):
         assert self.peer(behind, project) is None

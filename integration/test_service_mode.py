@@ -5,10 +5,11 @@ import os
 import signal
 import ssl
 import subprocess
+import time
 
 import pytest
 
-from support import pkt
+from support import http, pkt
 from support.certificates import Authority
 from support.processes import wait_until
 from support.tankard import binary, environment
@@ -165,6 +166,14 @@ class TestAdmission:
             assert len(sentences) == 1, sentences
             tankard.stop()
 
+    def test_nor_what_rules_say_of_it(self, service, private, tmp_path):
+        token, line = new_token()
+        tankard = service(tokens_file=place(tmp_path / "tokens", line + "\n"), repositories="private/**")
+        for headers in ([], bearer("wrong")):
+            assert len({refused_without_a_hint(tankard.advertisement(path, headers), 401)
+                        for path in (private.path, "private/no-such.git", "other/no-such.git")}) == 1
+        assert tankard.advertisement(private.path, bearer(token)).status == 200
+
     def test_what_is_in_memory_is_for_the_admitted_too(self, service, faults, git, private, tmp_path):
         token, line = new_token()
         tankard = service(tokens_file=place(tmp_path / "tokens", line + "\n"))
@@ -182,7 +191,7 @@ class TestAdmission:
         token, line = new_token()
         tokens = place(tmp_path / "tokens", line + "\n")
         tankard = service(rules=[{"networks": "10.0.0.0/8", "tokens_file": tokens}])
-        refused_without_a_hint(tankard.advertisement(private.path, bearer(token)))
+        refused_without_a_hint(tankard.advertisement(private.path, bearer(token)), 401)
         tankard.stop()
         tankard = service(rules=[{"networks": "10.0.0.0/8"}, {"networks": EVERYWHERE, "tokens_file": tokens}])
         refused_without_a_hint(tankard.advertisement(private.path), 401)
@@ -241,12 +250,23 @@ class TestCertificates:
 
     def test_the_names_of_a_rule_admit_those_who_bear_them(self, run_tankard, faults, git, private, secret_file, authority):
         runner, other = authority.issue("runner", "DNS:runner.corp,URI:spiffe://corp/ci"), authority.issue("other", "DNS:other.corp")
-        tankard = self.start(run_tankard, faults, secret_file, authority, "spiffe://corp/ci")
+        tankard = self.start(run_tankard, faults, secret_file, authority, "uri:spiffe://corp/ci")
         assert self.ask(git, tankard, authority, private, runner).ok
         for shown in (None, other):
             assert "403" in self.ask(git, tankard, authority, private, shown).err
         refused_without_a_hint(tankard.advertisement(private.path))
         assert credentials_seen(faults) == {basic(USER, PASSWORD)}
+
+    def test_a_name_of_one_kind_does_not_pose_as_another(self, run_tankard, faults, git, private, secret_file, authority):
+        """The authority vouches for a common name beside others, and for a URI that looks like a host."""
+        posers = [authority.issue("runner.corp", "DNS:other.corp"), authority.issue("other", "URI:runner.corp,email:runner@corp")]
+        for wanted in ("dns:runner.corp", "cn:runner.corp", "subject:runner.corp"):
+            tankard = self.start(run_tankard, faults, secret_file, authority, wanted)
+            for shown in posers:
+                assert "403" in self.ask(git, tankard, authority, private, shown).err, wanted
+            tankard.stop()
+        tankard = self.start(run_tankard, faults, secret_file, authority, "subject:CN=other")
+        assert [self.ask(git, tankard, authority, private, shown).ok for shown in posers] == [False, True]
 
     def test_a_fingerprint_admits_that_certificate_only(self, run_tankard, faults, git, private, secret_file, authority):
         runner, namesake = authority.issue("runner"), authority.issue("runner", folder=authority.folder + "/namesake")
@@ -408,13 +428,43 @@ class TestCommand:
         assert self.runs(tmp_path) <= 4
 
     def test_its_failure_is_told_without_what_it_printed(self, service, git, private, mint, tmp_path):
-        place(mint, f"#!/bin/sh\necho {PASSWORD}\necho 'no key for {PASSWORD}' >&2\nexit 3\n", 0o700)
+        place(tmp_path / "app.key", "very-secret-key-of-the-app\n")
+        place(mint, f"#!/bin/sh\nset -x\necho {PASSWORD}\nkey=$(cat {tmp_path}/app.key)\nfalse -H \"Bearer $key\" || exit 3\n", 0o700)
         tankard = service(credential={"user": USER, "command": mint}, networks=EVERYWHERE)
         said = git.fails("ls-remote", tankard.url(private.path)).err
         assert "its command failed (exit 3)" in said, said
         event = heard(tankard, "credential-command-failed")[0]
-        assert "no key for" in event["stderr"]
-        assert PASSWORD not in said and PASSWORD not in tankard.output()
+        assert event["stderr_bytes"] > 0 and "failed (exit 3)" in event["cause"]
+        for secret in (PASSWORD, "very-secret-key"):
+            assert secret not in said and secret not in tankard.output()
+
+    def test_one_that_hangs_delays_nobody_twice(self, service, private, mint, tmp_path):
+        place(mint, f"#!/bin/sh\necho run >> {tmp_path}/runs\nif [ -e {tmp_path}/hang ]; then sleep 100; fi\necho {PASSWORD}\n", 0o700)
+        tankard = service(credential={"user": USER, "command": mint, "command_timeout": "3s", "lifetime": "1s"}, networks=EVERYWHERE)
+        assert tankard.ls_refs(private.path, "refs/heads/").status == 200
+        (tmp_path / "hang").touch()
+        failed = wait_until(lambda: tankard.ls_refs(private.path, "refs/heads/") and tankard.events("credential-command-failed"), "it hangs", 30)
+        assert "did not end within 3s" in failed[0]["cause"]
+        slow = 0
+        while self.runs(tmp_path) < 4:
+            begun = time.monotonic()
+            tankard.ls_refs(private.path, "refs/heads/")
+            slow += time.monotonic() - begun > 2.5
+            time.sleep(0.05)
+        assert not slow, "memory answers while the command is tried again"
+
+    def test_a_hang_up_during_a_run_is_not_lost(self, service, faults, private, mint, tmp_path):
+        place(mint, f"#!/bin/sh\ns=$(cat {tmp_path}/minted)\necho run >> {tmp_path}/runs\nuntil [ -e {tmp_path}/go ]; do sleep 0.05; done\necho $s\n", 0o700)
+        tankard = service(credential={"user": USER, "command": mint}, networks=EVERYWHERE)
+        with http.Connection(tankard.port) as client:
+            client.request("GET", tankard.target(private.path, "info/refs?service=git-upload-pack"))
+            wait_until(lambda: self.runs(tmp_path) == 1, "the command runs")
+            tankard.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: tankard.events("reloading"), "the signal is heeded")
+            (tmp_path / "go").touch()
+            assert client.answer().status == 200
+        wait_until(lambda: tankard.advertisement(private.path).status == 200 and self.runs(tmp_path) == 2,
+                   "it runs again: it may have read what was there before", 10, interval=0.2)
 
     def test_per_repository_it_is_told_which(self, service, git, new_repository, mint, tmp_path):
         tankard = service(credential={"user": USER, "command": mint, "per_repository": "true"}, networks=EVERYWHERE)
@@ -486,7 +536,14 @@ class TestStart:
         self.refuses(tankard, "auth.mode", "passthrough")
 
     def test_certificates_that_nobody_is_asked_for(self, service):
-        self.refuses(service(certificates="ci.corp", start=False), "certificates", "tls.client_ca")
+        self.refuses(service(certificates="dns:ci.corp", start=False), "certificates", "tls.client_ca")
+
+    def test_a_certificate_name_without_its_kind(self, service):
+        self.refuses(service(certificates="ci.corp", start=False), "`ci.corp`, which does not say", "`dns:`")
+
+    def test_a_command_that_is_not_there(self, service):
+        self.refuses(service(credential={"user": USER, "command": "/no/such/program"}, networks=EVERYWHERE, start=False),
+                     "/no/such/program", "No such file")
 
     def test_two_sources_of_one_secret(self, service, secret_file):
         self.refuses(service(credential={"user": USER, "secret_file": secret_file, "command": "/bin/true"}, start=False),

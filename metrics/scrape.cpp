@@ -21,6 +21,7 @@ double field(const From& from) {
 constexpr row<gauges> gauge_rows[] = {
     {"tankard_in_flight_requests", "Requests being answered.", field<&gauges::in_flight_requests>},
     {"tankard_open_connections", "Client connections, idle ones included.", field<&gauges::open_connections>},
+    {"tankard_tls_connections", "Those of them that speak TLS.", field<&gauges::tls_connections>},
     {"tankard_ls_refs_cache_entries", "Repositories whose refs are remembered.", field<&gauges::ls_refs_entries>},
     {"tankard_ls_refs_cache_bytes", "Memory used by remembered refs.", field<&gauges::ls_refs_bytes>},
     {"tankard_decisions", "Pairs of credential and repository that are remembered as allowed or denied.",
@@ -47,6 +48,8 @@ constexpr row<gauges> total_rows[] = {
      field<&gauges::ls_refs_evicted>},
     {"tankard_tls_handshake_failures_total", "Clients that began a TLS handshake and did not get through it.",
      field<&gauges::handshake_failures>},
+    {"tankard_tls_connections_refused_total", "Connections refused for being one more than limits.tls_connections.",
+     field<&gauges::tls_connections_refused>},
     {"tankard_bad_proxy_headers_total",
      "Connections closed for want of a valid PROXY header, or for not being a trusted proxy's.",
      field<&gauges::bad_proxy_headers>},

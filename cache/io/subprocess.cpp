@@ -102,6 +102,7 @@ struct subprocess::impl : std::enable_shared_from_this<impl> {
     err.close(ec);
   }
   void keep(std::string_view bytes) {
+    written += bytes.size();
     tail.append(bytes);
     if (tail.size() > 2 * tail_limit) tail.erase(0, tail.size() - tail_limit);
   }
@@ -115,6 +116,7 @@ struct subprocess::impl : std::enable_shared_from_this<impl> {
   asio::steady_timer ended;  // rung when `status` is there
   asio::steady_timer grace;
   std::string tail;
+  std::uint64_t written = 0;  // to stderr
   std::optional<exit_status> status;
 };
 
@@ -218,6 +220,8 @@ std::string subprocess::stderr_tail() const {
   if (tail.size() > impl_->tail_limit) tail.remove_prefix(tail.size() - impl_->tail_limit);
   return printable(tail);
 }
+
+std::uint64_t subprocess::stderr_bytes() const noexcept { return impl_->written; }
 
 std::size_t subprocess::running() noexcept { return running_children.load(); }
 

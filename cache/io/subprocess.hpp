@@ -67,7 +67,8 @@ class subprocess {
   /// CPU time used by the child so far (not by its children); 0 where it has ended. Its sign of life while it is
   /// silent.
   std::chrono::nanoseconds cpu_time() const noexcept;
-  std::string stderr_tail() const;  ///< control characters stripped
+  std::string stderr_tail() const;              ///< control characters stripped
+  std::uint64_t stderr_bytes() const noexcept;  ///< that it wrote so far
 
   /// Children of this process that have not been reaped yet, over all instances.
   static std::size_t running() noexcept;

@@ -4,7 +4,7 @@
 //   GET /healthz     JSON, always 200       GET /api/v1/upstreams[/<name>]  JSON
 //   GET /readyz      200 or 503             PUT /api/v1/upstreams/<name>    {"enabled": bool}, needs the token
 //   DELETE /api/v1/repositories/<upstream>/<path>    purges one repository, needs the token
-// On a Unix socket the file's mode says who may connect: no token is needed there, and no Host is wrong.
+// On a Unix socket no Host is wrong, and root and tankard's own user need no token: the kernel says who they are.
 // HEAD works like GET. Errors are JSON: {"error": "..."}.
 // Knows nothing of the application but what `sources` gives. Thread-safe where they are.
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
+#include "proxy/net/address_ranges.hpp"
+
 namespace tankard::proxy::admin {
 namespace {
 
@@ -56,7 +58,17 @@ bearer check_bearer(std::string_view authorization, std::string_view token) noex
   return CRYPTO_memcmp(given.data(), token.data(), token.size()) == 0 ? bearer::right : bearer::wrong;
 }
 
-std::optional<std::string> exposure_notice(std::string_view address) {
+bool needs_no_token(const http::request_head& request, unsigned self) {
+  constexpr unsigned root = 0, overflow = 65534;  // who has no uid here is shown as the latter (user_namespaces(7))
+  auto const& user = request.local_user;
+  if (request.peer != net::address_ranges::unix_peer || !user) return false;
+  return *user == root || (*user == self && self != overflow);
+}
+
+std::optional<std::string> exposure_notice(std::string_view address, bool for_every_user) {
+  if (address.starts_with("unix:") && for_every_user)
+    return "the admin listener at " + std::string{address} +
+           " can be reached by every user of this machine: status and metrics are open to them, changes need the token";
   if (is_loopback(address) || address.starts_with("unix:")) return std::nullopt;
   return "the admin listener at " + std::string{address} +
          " can be reached from other machines: status and metrics are open to them, changes need the token";

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "proxy/config/config.hpp"
+#include "proxy/http/exchange.hpp"
 
 namespace tankard::proxy::admin {
 
@@ -24,8 +25,12 @@ enum class bearer : std::uint8_t { missing, wrong, right };
 /// Compares in constant time. An empty token is never right.
 bearer check_bearer(std::string_view authorization, std::string_view token) noexcept;
 
-/// What to log where the listener can be reached from other machines; nothing on loopback or a Unix socket
-/// ("unix:...").
-std::optional<std::string> exposure_notice(std::string_view address);
+/// Who came by a Unix socket and is root, or who we are, may change things without a token: he could read it. Other
+/// users of this machine need it, whatever the socket's mode is. `user` of a foreign user namespace is nobody's.
+bool needs_no_token(const http::request_head& request, unsigned self);
+
+/// What to log where the listener can be reached from other machines, or its Unix socket ("unix:...") by every user of
+/// this one; nothing on loopback.
+std::optional<std::string> exposure_notice(std::string_view address, bool for_every_user);
 
 }  // namespace tankard::proxy::admin

@@ -124,7 +124,7 @@ bool app::load_certificates() {
 
 bool app::listen_admin() {
   auto const& at = settings_.admin_listener.listen;
-  auto sockets = listeners_->open(at);
+  auto sockets = listeners_->open(at, settings_.admin_listener.listen_mode);
   if (!sockets) {
     fail("cannot listen", sockets.error());
     return false;
@@ -140,8 +140,8 @@ bool app::listen_admin() {
 }
 
 bool app::listen_public() {
-  auto plain = listeners_->open(settings_.listen);
-  auto secure = listeners_->open(settings_.secure.listen);
+  auto plain = listeners_->open(settings_.listen, settings_.front.listen_mode);
+  auto secure = listeners_->open(settings_.secure.listen, settings_.front.listen_mode);
   if (!plain || !secure) {
     fail("cannot listen", plain ? secure.error() : plain.error());
     return false;

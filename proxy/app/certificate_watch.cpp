@@ -9,11 +9,13 @@ namespace tankard::proxy::app {
 using result = net::tls_certificates::result;
 
 certificate_watch::certificate_watch(asio::io_context& home, net::tls_certificates& of, cache::blocking_pool& pool,
-                                     const log::logger& logs, std::chrono::seconds interval)
+                                     const log::logger& logs, std::chrono::seconds interval,
+                                     std::function<void()> on_change)
     : certificates_(of),
       pool_(pool),
       logs_(logs),
       interval_(interval.count() > 0 ? interval : std::chrono::hours(24 * 365)),
+      on_change_(std::move(on_change)),
       timer_(home) {}
 
 awaitable<void> certificate_watch::run() {
@@ -32,6 +34,7 @@ awaitable<void> certificate_watch::look(bool forced) {
   auto job = [this, forced] { return certificates_.look(forced); };
   auto const found = co_await pool_.run(std::move(job));
   tell(found);
+  if (found.what == result::reloaded) on_change_();
 }
 
 void certificate_watch::tell(const net::tls_certificates::finding& found) const {

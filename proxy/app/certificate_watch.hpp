@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 
 #include "cache/io/blocking_pool.hpp"
 #include "proxy/log/logger.hpp"
@@ -15,9 +16,10 @@ namespace tankard::proxy::app {
 
 class certificate_watch {
  public:
-  /// With an interval of 0 it looks only when told to. All arguments outlive it.
+  /// With an interval of 0 it looks only when told to. `on_change` is told of new certificates in use. All arguments
+  /// outlive it.
   certificate_watch(asio::io_context& home, net::tls_certificates& of, cache::blocking_pool& pool,
-                    const log::logger& logs, std::chrono::seconds interval);
+                    const log::logger& logs, std::chrono::seconds interval, std::function<void()> on_change);
 
   awaitable<void> run();  ///< until stop()
   void look_now();        ///< loads the files also where they look the same
@@ -31,6 +33,7 @@ class certificate_watch {
   cache::blocking_pool& pool_;
   const log::logger& logs_;
   std::chrono::steady_clock::duration interval_;
+  std::function<void()> on_change_;
   asio::steady_timer timer_;
   bool told_ = false;
   bool stopping_ = false;

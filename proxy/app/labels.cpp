@@ -84,6 +84,8 @@ metrics::gauges read_gauges(const services& s, const http::server_stats& server)
   g.in_flight_requests = server.in_flight_requests;
   g.open_connections = server.open_connections;
   g.handshake_failures = server.handshake_failures;
+  g.tls_connections = server.open_tls_connections;
+  g.tls_connections_refused = server.rejected_tls_connections;
   g.bad_proxy_headers = server.bad_proxy_headers;
   auto const listings = s.listings.stats();
   g.ls_refs_entries = listings.entries;

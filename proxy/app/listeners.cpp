@@ -14,8 +14,9 @@ listeners::listeners(const config::config& c, const log::logger& logs)
   }
 }
 
-boost::system::result<std::vector<net::listening_socket>, std::string> listeners::open(const config::endpoint& at) {
-  return net::open_listening(at, settings_.front.listen_mode, inherited_);
+boost::system::result<std::vector<net::listening_socket>, std::string> listeners::open(const config::endpoint& at,
+                                                                                       unsigned local_mode) {
+  return net::open_listening(at, local_mode, inherited_);
 }
 
 void listeners::begin(http::server& server, std::vector<net::listening_socket> sockets, std::string_view name,
@@ -35,7 +36,7 @@ void listeners::begin(http::server& server, std::vector<net::listening_socket> s
 
 void listeners::warn_of_open_admin(const std::vector<net::listening_socket>& sockets) const {
   for (auto const& s : sockets) {
-    auto const notice = admin::exposure_notice(s.address);
+    auto const notice = admin::exposure_notice(s.address, s.is_for_every_user());
     if (notice) logs_.log_event(log::level::warning, "admin-exposed", {{"cause", *notice}});
   }
 }

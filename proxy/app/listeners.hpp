@@ -19,8 +19,9 @@ class listeners {
   /// Takes over what systemd passed. REQUIRES: made before there are threads; both arguments outlive it.
   listeners(const config::config& c, const log::logger& logs);
 
-  /// One of the configuration's addresses. The error names it and the cause.
-  boost::system::result<std::vector<net::listening_socket>, std::string> open(const config::endpoint& at);
+  /// One of the configuration's addresses; `local_mode` is that of a Unix socket. The error names it and the cause.
+  boost::system::result<std::vector<net::listening_socket>, std::string> open(const config::endpoint& at,
+                                                                              unsigned local_mode);
 
   /// Connections are accepted from now on.
   void begin(http::server& server, std::vector<net::listening_socket> sockets, std::string_view name,

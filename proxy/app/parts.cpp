@@ -16,6 +16,7 @@ constexpr std::size_t admin_connections = 256;  // a few scrapers and people
 
 http::server_limits public_limits(const config::limits& l) {
   return {.max_connections = l.connections,
+          .max_tls_connections = l.tls_connections,
           .max_header_bytes = l.header_bytes,
           .header_timeout = l.header,
           .keep_alive_timeout = l.keep_alive,
@@ -197,7 +198,8 @@ boost::system::result<void, std::string> parts::open_certificates() {
   auto opened = net::tls_certificates::open(tls_files_of(settings.secure));
   if (!opened) return opened.error();
   certificates = std::move(*opened);
-  watch.emplace(runtime.context(0), *certificates, pool, logs, settings.secure.reload_interval);
+  watch.emplace(runtime.context(0), *certificates, pool, logs, settings.secure.reload_interval,
+                [this] { public_server.close_outdated(); });
   on_reload.emplace_back([this] { watch->look_now(); });
   return {};
 }

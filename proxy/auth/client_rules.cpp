@@ -10,11 +10,16 @@ namespace {
 constexpr mode_t not_to_write =
     002;  // digests of random tokens are no secret, but a line that somebody adds admits him
 constexpr std::size_t longest_tokens_file = 4u << 20;
-constexpr std::string_view fingerprint_prefix = "sha256:";
 
-std::string without_colons(std::string_view text) {
-  std::string out(text);
-  std::erase(out, ':');
+/// The error is the end of a sentence.
+boost::system::result<std::vector<config::certificate_name>, std::string> names_of(
+    const std::vector<std::string>& texts) {
+  std::vector<config::certificate_name> out;
+  for (auto const& text : texts) {
+    auto parsed = config::parse_certificate_name(text);
+    if (!parsed.name) return parsed.problem;
+    out.push_back(std::move(*parsed.name));
+  }
   return out;
 }
 
@@ -37,11 +42,13 @@ client_rules::made client_rules::make(const config::upstream& u, const cache::cl
     auto const name = "client rule `" + c.id + "` of upstream `" + u.name + "`";
     auto networks = net::address_ranges::parse(c.networks);
     if (!networks) return name + ": `networks` " + networks.error();
+    auto certificates = names_of(c.certificates);
+    if (!certificates) return name + ": `certificates` " + certificates.error();
     rule r{.repositories = {c.repositories, u.kind},
            .networks = std::move(*networks),
            .any_network = c.networks.empty(),
            .tokens = nullptr,
-           .certificates = c.certificates};
+           .certificates = std::move(*certificates)};
     if (!c.tokens_file.empty()) {
       r.tokens = std::make_shared<watched_file<token_list>>(
           file_guard{.file = c.tokens_file, .forbidden = not_to_write, .longest = longest_tokens_file},
@@ -61,25 +68,23 @@ awaitable<void> client_rules::refresh_files(cache::blocking_pool& pool) {
   }
 }
 
-verdict client_rules::judge(std::string_view repo_path, const evidence& shown) const {
-  auto out = verdict::refused;
-  for (auto const& r : rules_) {
-    auto const v = judge(r, repo_path, shown);
-    if (v == verdict::admitted) return v;
-    if (v == verdict::token_wanted) out = v;
-  }
-  return out;
+bool client_rules::admits(std::string_view repo_path, const evidence& shown) const {
+  return std::any_of(rules_.begin(), rules_.end(), [&](const rule& r) { return admits(r, repo_path, shown); });
 }
 
-verdict client_rules::judge(const rule& r, std::string_view repo_path, const evidence& shown) {
-  if (!r.repositories.empty() && !r.repositories.any_matches(repo_path)) return verdict::refused;
-  if (!r.any_network && !r.networks.contains(shown.peer)) return verdict::refused;
-  auto const is_it = [&](const std::string& wanted) { return is_certificate(*shown.certificate, wanted); };
+bool client_rules::take_tokens() const noexcept {
+  return std::any_of(rules_.begin(), rules_.end(), [](const rule& r) { return r.tokens != nullptr; });
+}
+
+bool client_rules::admits(const rule& r, std::string_view repo_path, const evidence& shown) {
+  if (!r.repositories.empty() && !r.repositories.any_matches(repo_path)) return false;
+  if (!r.any_network && !r.networks.contains(shown.peer)) return false;
+  auto const is_it = [&](const config::certificate_name& wanted) { return is_certificate(*shown.certificate, wanted); };
   bool const certified = shown.certificate && std::any_of(r.certificates.begin(), r.certificates.end(), is_it);
-  if (!r.certificates.empty() && !certified) return verdict::refused;
-  if (!r.tokens) return verdict::admitted;
+  if (!r.certificates.empty() && !certified) return false;
+  if (!r.tokens) return true;
   auto const tokens = r.tokens->value();
-  return tokens && shown.token && tokens->holds(*shown.token) ? verdict::admitted : verdict::token_wanted;
+  return tokens && shown.token && tokens->holds(*shown.token);
 }
 
 void client_rules::reload() noexcept {
@@ -87,13 +92,28 @@ void client_rules::reload() noexcept {
     if (r.tokens) r.tokens->reload();
 }
 
-bool is_certificate(const http::client_certificate& shown, std::string_view wanted) {
-  if (wanted.starts_with(fingerprint_prefix)) {
-    auto const fingerprint = without_colons(wanted.substr(fingerprint_prefix.size()));
-    return !fingerprint.empty() && net::equal_any_case(without_colons(shown.sha256), fingerprint);
+bool is_certificate(const http::client_certificate& shown, const config::certificate_name& wanted) {
+  using enum config::certificate_name::kind;
+  auto const is_among = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), wanted.value) != names.end();
+  };
+  if (wanted.value.empty()) return false;
+  switch (wanted.type) {
+    case dns:
+      return std::any_of(shown.dns.begin(), shown.dns.end(),
+                         [&](const std::string& name) { return net::equal_any_case(name, wanted.value); });
+    case uri:
+      return is_among(shown.uris);
+    case email:
+      return is_among(shown.emails);
+    case common_name:
+      return is_among(shown.common_names);
+    case subject:
+      return shown.subject == wanted.value;
+    case sha256:
+      return shown.sha256 == wanted.value;
   }
-  if (wanted.empty()) return false;
-  return wanted == shown.subject || std::find(shown.names.begin(), shown.names.end(), wanted) != shown.names.end();
+  return false;
 }
 
 }  // namespace tankard::proxy::auth

@@ -3,7 +3,6 @@
 // alternatives; no rule = nobody. Thread-safe.
 
 #include <boost/system/result.hpp>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,18 +11,13 @@
 #include "proxy/auth/evidence.hpp"
 #include "proxy/auth/tokens_file.hpp"
 #include "proxy/auth/watched_file.hpp"
+#include "proxy/config/certificate_name.hpp"
 #include "proxy/config/config.hpp"
 #include "proxy/config/glob.hpp"
 #include "proxy/log/logger.hpp"
 #include "proxy/net/address_ranges.hpp"
 
 namespace tankard::proxy::auth {
-
-enum class verdict : std::uint8_t {
-  admitted,
-  token_wanted,  ///< but for a token, which the client did not send or sent a wrong one, a rule would admit it
-  refused,
-};
 
 class client_rules {
  public:
@@ -34,7 +28,9 @@ class client_rules {
   /// Before judge(): follows changes of the tokens files.
   awaitable<void> refresh_files(cache::blocking_pool& pool);
   /// By what is known now; no I/O.
-  verdict judge(std::string_view repo_path, const evidence& shown) const;
+  bool admits(std::string_view repo_path, const evidence& shown) const;
+  /// Some rule of them, whatever it is for: who is refused may be asked for a token.
+  bool take_tokens() const noexcept;
   void reload() noexcept;
 
  private:
@@ -43,13 +39,13 @@ class client_rules {
     net::address_ranges networks;
     bool any_network = true;
     std::shared_ptr<watched_file<token_list>> tokens;  // null: none is needed
-    std::vector<std::string> certificates;
+    std::vector<config::certificate_name> certificates;
   };
-  static verdict judge(const rule& r, std::string_view repo_path, const evidence& shown);
+  static bool admits(const rule& r, std::string_view repo_path, const evidence& shown);
   std::vector<rule> rules_;
 };
 
-/// `wanted` as configured: one of the names, the subject, or sha256:<fingerprint>. Pure.
-bool is_certificate(const http::client_certificate& shown, std::string_view wanted);
+/// A name of one kind is never taken for one of another. Of DNS names the case does not matter. Pure.
+bool is_certificate(const http::client_certificate& shown, const config::certificate_name& wanted);
 
 }  // namespace tankard::proxy::auth

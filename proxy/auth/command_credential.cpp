@@ -1,55 +1,28 @@
 // A secret that a command prints: one for all repositories, or one for each of the thousand that were asked for last.
 
-#include <list>
-#include <unordered_map>
+#include <mutex>
 
 #include "proxy/auth/minted_credential.hpp"
+#include "proxy/auth/recent_credentials.hpp"
 #include "proxy/auth/service_credential.hpp"
 
 namespace tankard::proxy::auth {
 namespace {
 
-constexpr std::size_t most_repositories = 1000;
-constexpr std::size_t commands_at_once = 8, commands_waiting = 1000;
-
-/// The credentials by repository, the longest unused forgotten first. Not thread-safe.
-class recent_credentials {
- public:
-  using value = std::shared_ptr<minted_credential>;
-
-  /// Null where it is not there.
-  value find(const std::string& repository) {
-    auto const it = index_.find(repository);
-    if (it == index_.end()) return nullptr;
-    order_.splice(order_.begin(), order_, it->second);
-    return it->second->second;
-  }
-  void add(const std::string& repository, value v) {
-    order_.emplace_front(repository, std::move(v));
-    index_[repository] = order_.begin();
-    if (order_.size() <= most_repositories) return;
-    index_.erase(order_.back().first);
-    order_.pop_back();
-  }
-  std::vector<value> all() const {
-    std::vector<value> out;
-    for (auto const& [_, v] : order_) out.push_back(v);
-    return out;
-  }
-
- private:
-  using entry = std::pair<std::string, value>;
-  std::list<entry> order_;
-  std::unordered_map<std::string, std::list<entry>::iterator> index_;
-};
+constexpr std::size_t most_proven = 1000, most_on_probation = 64;
+constexpr std::size_t proven_at_once = 8, unproven_at_once = 4, commands_waiting = 1000;
 
 class command_credential final : public service_credential {
  public:
   explicit command_credential(credential_of of) : of_(std::move(of)) {}
 
   awaitable<obtained> obtain(std::string repo_path) override {
-    auto const one = credential_for(of_.settings.per_repository ? repo_path : std::string{});
-    co_return co_await one->obtain();
+    auto const name = of_.settings.per_repository ? std::move(repo_path) : std::string{};
+    auto const one = credential_for(name);
+    if (!one) co_return of_.sentence("cannot be made: commands run for too many repositories of which none is known");
+    auto got = co_await one->obtain();
+    if (got) prove(name);
+    co_return got;
   }
   void refused(const identity& who) override {
     for (auto const& one : all()) one->refused(who);
@@ -62,9 +35,12 @@ class command_credential final : public service_credential {
   std::shared_ptr<minted_credential> credential_for(const std::string& repository) {
     std::lock_guard const lock(mu_);
     if (auto known = recent_.find(repository)) return known;
-    auto made = std::make_shared<minted_credential>(of_, repository, commands_);
-    recent_.add(repository, made);
-    return made;
+    auto made = std::make_shared<minted_credential>(of_, repository, turns_);
+    return recent_.add(repository, made) ? made : nullptr;
+  }
+  void prove(const std::string& repository) {
+    std::lock_guard const lock(mu_);
+    recent_.prove(repository);
   }
   std::vector<std::shared_ptr<minted_credential>> all() const {
     std::lock_guard const lock(mu_);
@@ -72,16 +48,18 @@ class command_credential final : public service_credential {
   }
 
   const credential_of of_;
-  const std::shared_ptr<cache::async_semaphore> commands_ =
-      cache::async_semaphore::make(commands_at_once, commands_waiting);
+  const command_turns turns_{cache::async_semaphore::make(proven_at_once, commands_waiting),
+                             cache::async_semaphore::make(unproven_at_once, commands_waiting)};
   mutable std::mutex mu_;
-  recent_credentials recent_;  // guarded by mu_
+  recent_credentials<minted_credential> recent_{most_proven, most_on_probation};  // guarded by mu_
 };
 
 }  // namespace
 
-std::unique_ptr<service_credential> make_command_credential(credential_of of) {
-  return std::make_unique<command_credential>(std::move(of));
+boost::system::result<std::unique_ptr<service_credential>, std::string> make_command_credential(credential_of of) {
+  if (auto const problem = program_problem(of.settings.command.front()))
+    return of.sentence("cannot be had: its command cannot be run: " + *problem);
+  return std::unique_ptr<service_credential>(std::make_unique<command_credential>(std::move(of)));
 }
 
 }  // namespace tankard::proxy::auth

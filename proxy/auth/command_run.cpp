@@ -1,10 +1,15 @@
 #include "proxy/auth/command_run.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <boost/asio/this_coro.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <string_view>
+#include <system_error>
 
 #include "cache/io/subprocess.hpp"
 #include "proxy/net/deadline.hpp"
@@ -17,7 +22,7 @@ using clock = std::chrono::steady_clock;
 using metrics::command_result;
 
 constexpr std::size_t longest_output = 64u << 10;
-constexpr std::size_t shortest_secret = 8;  // shorter words are words of a language
+constexpr const char* default_path = "/bin:/usr/bin";  // of posix_spawnp()
 
 void pass_on(std::vector<std::string>& environment, const char* name, const char* otherwise) {
   auto const* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing here sets variables
@@ -27,6 +32,13 @@ void pass_on(std::vector<std::string>& environment, const char* name, const char
 
 std::string shown(std::chrono::milliseconds d) {
   return d.count() % 1000 == 0 ? std::to_string(d.count() / 1000) + "s" : std::to_string(d.count()) + "ms";
+}
+
+std::optional<std::string> problem_at(const std::string& file) {
+  struct stat st{};
+  if (::stat(file.c_str(), &st) != 0) return "`" + file + "`: " + std::generic_category().message(errno);
+  bool const runs = S_ISREG(st.st_mode) && ::faccessat(AT_FDCWD, file.c_str(), X_OK, AT_EACCESS) == 0;
+  return runs ? std::nullopt : std::optional{"`" + file + "` is no file that tankard may execute"};
 }
 
 /// True where all of stdout is in `into`; false where it is too long or reading was ended.
@@ -101,21 +113,23 @@ awaitable<command_report> run_command(command_spec spec) {
   limit.disarm();
   auto r = reported(spec, timed_out, whole, status);
   r.took = clock::now() - begun;
-  if (r.result != command_result::ok) r.words = without_secrets(child->stderr_tail(), output);
+  r.stderr_bytes = child->stderr_bytes();
   if (r.result == command_result::ok) r.output = std::move(output);
   co_return r;
 }
 
-std::string without_secrets(std::string words, std::string_view output) {
-  constexpr std::string_view separators = " \t\r\n\"{},";
-  while (!output.empty()) {
-    auto const end = std::min(output.find_first_of(separators), output.size());
-    auto const word = output.substr(0, end);
-    output.remove_prefix(std::min(end + 1, output.size()));
-    if (word.size() < shortest_secret) continue;
-    for (auto at = words.find(word); at != words.npos; at = words.find(word, at)) words.replace(at, word.size(), "***");
+std::optional<std::string> program_problem(const std::string& program) {
+  if (program.find('/') != program.npos) return problem_at(program);
+  auto const* const path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nothing here sets variables
+  std::string_view rest = path != nullptr ? path : default_path;
+  for (bool more = true; more;) {
+    auto const colon = rest.find(':');
+    more = colon != rest.npos;
+    auto const folder = rest.substr(0, colon);
+    if (more) rest.remove_prefix(colon + 1);
+    if (!problem_at(std::string(folder.empty() ? "." : folder) + "/" + program)) return std::nullopt;
   }
-  return words;
+  return "`" + program + "` is not in the PATH";
 }
 
 }  // namespace tankard::proxy::auth

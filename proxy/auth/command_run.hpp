@@ -2,6 +2,8 @@
 // One run of a credential command.
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,14 +25,14 @@ command_spec command_of(const config::credential& c, const std::string& upstream
 struct command_report {
   metrics::command_result result = metrics::command_result::failed;  ///< ok: it ended well within its limits
   std::string output;                                                ///< stdout of a good run
-  std::string cause;  ///< of another: the end of a sentence, "failed (exit 1)"; free of secrets
-  std::string words;  ///< of another: the last ones on stderr, for the log; what stood on stdout is blotted out
+  std::string cause;               ///< of another: the end of a sentence, "failed (exit 1)"; free of secrets
+  std::uint64_t stderr_bytes = 0;  ///< what it said there is not kept: a script that traces itself says its secrets
   std::chrono::nanoseconds took{0};
 };
 /// Takes no longer than its time-out and the few seconds that killing takes. Runs on the caller's executor.
 awaitable<command_report> run_command(command_spec spec);
 
-/// `words` with every part of `output` that could be a secret replaced by `***`. Pure.
-std::string without_secrets(std::string words, std::string_view output);
+/// Why `program` cannot be run, found as the run itself finds it: the end of a sentence. nullopt: it can. Blocking.
+std::optional<std::string> program_problem(const std::string& program);
 
 }  // namespace tankard::proxy::auth

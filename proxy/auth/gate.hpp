@@ -17,7 +17,7 @@
 namespace tankard::proxy::auth {
 
 struct refusal {
-  unsigned status = 403;  ///< 401 where a token might help, 403 where none would
+  unsigned status = 403;  ///< 401 where the upstream takes tokens for any of its repositories, 403 where it takes none
   std::string challenge;  ///< of a 401: the WWW-Authenticate line
   std::string sentence;   ///< for the client; the same whatever repository was named
 };

@@ -26,7 +26,7 @@ mint_state::step mint_state::next(cache::boot_point now) {
     s.run = true;
     running_ = true;
   }
-  s.wait = !s.use && running_;
+  s.wait = !s.use && running_ && failures_ == 0;
   return s;
 }
 
@@ -39,12 +39,14 @@ void mint_state::succeeded(identity_ptr made, duration life, cache::boot_point n
   held_ = std::move(made);
   expires_ = now + life;
   due_ = now + std::max(std::min(life / 5 * 4, life - 60s), life / 2);
+  if (std::exchange(outdated_, false)) renew();
 }
 
 void mint_state::failed(std::string problem, cache::boot_point now) {
   running_ = false;
   problem_ = std::move(problem);
   next_run_ = now + back_off(++failures_);
+  if (std::exchange(outdated_, false)) renew();
 }
 
 void mint_state::refused(const identity& who, cache::boot_point now) {
@@ -55,6 +57,7 @@ void mint_state::refused(const identity& who, cache::boot_point now) {
 }
 
 void mint_state::renew() noexcept {
+  outdated_ = running_;
   due_ = cache::unknown_time;
   next_run_ = cache::unknown_time;
 }

@@ -3,8 +3,8 @@
 // Pure: is told the time, runs nothing. Not thread-safe.
 //
 //   held      used until it expires; made anew in the background once due
-//   running   one run at a time; who has nothing to use waits for its end
-//   failed    the next run after 1, 2, 4 .. 60 s; what is held is used as long as it lasts
+//   running   one run at a time; who has nothing to use waits for its end, unless the one before it failed
+//   failed    the next run after 1, 2, 4 .. 60 s, behind whoever asks; what is held is used as long as it lasts
 //   refused   upstream does not want it: dropped, once in 10 s at most
 
 #include <string>
@@ -19,7 +19,7 @@ class mint_state {
   struct step {
     identity_ptr use;   ///< null: there is none
     bool run = false;   ///< the caller must start a run, and tell succeeded() or failed() when it has ended
-    bool wait = false;  ///< there is nothing to use, and a run is under way
+    bool wait = false;  ///< there is nothing to use, and a run is under way that may well bring something
   };
   step next(cache::boot_point now);
   /// What can be used; null: nothing. Starts nothing.
@@ -31,8 +31,10 @@ class mint_state {
   void failed(std::string problem, cache::boot_point now);
   /// Only where it is this one that is held: an older one may be refused late.
   void refused(const identity& who, cache::boot_point now);
-  /// The next use makes it anew, back-off or not.
+  /// The next use makes it anew, back-off or not. A run under way may have seen what was before: it counts for less.
   void renew() noexcept;
+
+  bool running() const noexcept { return running_; }
 
   const std::string& problem() const noexcept { return problem_; }
 
@@ -43,6 +45,7 @@ class mint_state {
   cache::boot_point dropped_ = cache::unknown_time;
   unsigned failures_ = 0;
   bool running_ = false;
+  bool outdated_ = false;  // renew() was called during the run
   std::string problem_;
 };
 

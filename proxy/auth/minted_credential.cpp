@@ -11,8 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using metrics::command_result;
 
-constexpr auto killing = 5s;  // beyond the time-out
-
 struct minted {
   http::fields header;
   cache::boot_clock::duration life;
@@ -57,9 +55,9 @@ class minted_credential::run_ticket {
   bool told_ = false;
 };
 
-minted_credential::minted_credential(const credential_of& of, const std::string& repository,
-                                     std::shared_ptr<cache::async_semaphore> commands)
-    : of_(of), spec_(command_of(of.settings, of.upstream, repository)), commands_(std::move(commands)) {}
+minted_credential::minted_credential(const credential_of& of, const std::string& repository, command_turns turns,
+                                     std::chrono::milliseconds patience)
+    : of_(of), spec_(command_of(of.settings, of.upstream, repository)), turns_(std::move(turns)), patience_(patience) {}
 
 awaitable<obtained> minted_credential::obtain() {
   auto const self = shared_from_this();
@@ -71,8 +69,8 @@ awaitable<obtained> minted_credential::obtain() {
   }
   if (now.step.use) co_return now.step.use;
   if (!now.step.wait) co_return now.problem;
-  auto const limit = 2 * of_.settings.command_timeout + killing;  // for its turn, and for its run
-  co_await now.ended->wait(limit);
+  auto const left = now.wait_until - std::chrono::steady_clock::now();
+  if (left > 0s) co_await now.ended->wait(left);
   co_return outcome();
 }
 
@@ -89,8 +87,21 @@ void minted_credential::renew() noexcept {
 minted_credential::begun minted_credential::begin() {
   std::lock_guard const lock(mu_);
   auto const step = state_.next(of_.with.clock.now());
-  if (step.run) ended_ = std::make_shared<cache::async_event>();
-  return {step, ended_, state_.problem()};
+  if (step.run) {
+    ended_ = std::make_shared<cache::async_event>();
+    patience_ends_ = std::chrono::steady_clock::now() + patience_;
+  }
+  return {step, ended_, patience_ends_, state_.problem()};
+}
+
+bool minted_credential::running() const {
+  std::lock_guard const lock(mu_);
+  return state_.running();
+}
+
+const std::shared_ptr<cache::async_semaphore>& minted_credential::turn() const {
+  std::lock_guard const lock(mu_);
+  return proven_ ? turns_.proven : turns_.unproven;
 }
 
 /// After a run that was waited for: does not start another one.
@@ -105,6 +116,7 @@ void minted_credential::end_run(const obtained& made, cache::boot_clock::duratio
   {
     std::lock_guard const lock(mu_);
     auto const now = of_.with.clock.now();
+    proven_ = proven_ || made.has_value();
     if (made)
       state_.succeeded(*made, life, now);
     else
@@ -117,7 +129,8 @@ void minted_credential::end_run(const obtained& made, cache::boot_clock::duratio
 awaitable<void> minted_credential::run(std::unique_ptr<run_ticket> ticket) {
   auto& self = *ticket->owner;
   auto const& of = self.of_;
-  auto const permit = co_await self.commands_->acquire(self.spec_.timeout);
+  auto const& turn = self.turn();
+  auto const permit = co_await turn->acquire(self.spec_.timeout);
   if (!permit) {
     ticket->end(of.sentence("cannot be made: too many credential commands run at once"), {});
     co_return;
@@ -140,7 +153,7 @@ void minted_credential::log_failure(const command_report& report, const std::str
                           {{"upstream", of_.upstream},
                            {"credential", of_.settings.id},
                            {"cause", cause},
-                           {"stderr", report.words},
+                           {"stderr_bytes", report.stderr_bytes},
                            {"seconds", std::chrono::duration<double>(report.took).count()}});
 }
 

@@ -40,6 +40,7 @@ struct credential_of {
 
 /// Blocking: reads the file. The error is a sentence.
 boost::system::result<std::unique_ptr<service_credential>, std::string> make_file_credential(credential_of of);
-std::unique_ptr<service_credential> make_command_credential(credential_of of);
+/// Blocking: looks for the program. The error is a sentence.
+boost::system::result<std::unique_ptr<service_credential>, std::string> make_command_credential(credential_of of);
 
 }  // namespace tankard::proxy::auth

@@ -12,7 +12,6 @@ namespace {
 
 using made_gate = boost::system::result<std::unique_ptr<gate>, std::string>;
 
-/// Says nothing of the repository, not even whether any rule names it.
 constexpr const char* not_admitted = "tankard: this client is not admitted here";
 
 struct known_credential {
@@ -21,10 +20,11 @@ struct known_credential {
   std::unique_ptr<service_credential> source;
 };
 
-admittance refuse(verdict v) {
+/// Says nothing of the repository, not even whether any rule names it.
+admittance refuse(bool tokens_are_taken) {
   refusal r;
   r.sentence = not_admitted;
-  if (v == verdict::token_wanted) {
+  if (tokens_are_taken) {
     r.status = 401;
     r.challenge = "Basic realm=\"tankard\"";
   }
@@ -40,10 +40,9 @@ class service_gate final : public gate {
   awaitable<admittance> admit(const http::request_head& request, std::string_view repo_path) override {
     co_await rules_->refresh_files(pool_);
     auto const shown = evidence_of(request);
-    auto const v = rules_->judge(repo_path, shown);
-    if (v != verdict::admitted) co_return refuse(v);
-    auto const* const credential = credential_for(repo_path);
-    if (credential == nullptr) co_return refuse(verdict::refused);
+    bool const admitted = rules_->admits(repo_path, shown);
+    auto const* const credential = admitted ? credential_for(repo_path) : nullptr;
+    if (credential == nullptr) co_return refuse(rules_->take_tokens());
     std::string path(repo_path);
     auto const got = co_await credential->source->obtain(std::move(path));
     admittance out;
@@ -96,15 +95,9 @@ made_gate make_service_gate(const config::upstream& u, std::size_t index, const 
   for (auto const& c : u.credentials) {
     auto principal = principal_of(with.key, u.name, c.id);
     credential_of of{.settings = c, .upstream = u.name, .index = index, .principal = principal, .with = with};
-    std::unique_ptr<service_credential> source;
-    if (c.command.empty()) {
-      auto made = make_file_credential(std::move(of));
-      if (!made) return made.error();
-      source = std::move(*made);
-    } else {
-      source = make_command_credential(std::move(of));
-    }
-    credentials.push_back({{c.repositories, u.kind}, std::move(principal), std::move(source)});
+    auto made = c.command.empty() ? make_file_credential(std::move(of)) : make_command_credential(std::move(of));
+    if (!made) return made.error();
+    credentials.push_back({{c.repositories, u.kind}, std::move(principal), std::move(*made)});
   }
   return std::unique_ptr<gate>(std::make_unique<service_gate>(std::move(*rules), std::move(credentials), with.pool));
 }

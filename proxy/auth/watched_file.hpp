@@ -60,15 +60,34 @@ class watched_file {
     forced_ = true;
   }
 
-  /// True for one caller, once a second or after reload(): it is to call look().
-  bool begin_look() {
-    std::lock_guard const lock(mu_);
-    bool const due = forced_ || clock_.age(looked_) >= std::chrono::seconds(1);
-    return due && !std::exchange(looking_, true);
+  /// Whoever holds it is the one who looks. The next may once it is gone, however that came about.
+  class ticket {
+   public:
+    explicit ticket(std::shared_ptr<watched_file> of) : of_(std::move(of)) {}
+    ticket(const ticket&) = delete;
+    ticket& operator=(const ticket&) = delete;
+    ~ticket() {
+      std::lock_guard const lock(of_->mu_);
+      of_->looked_ = of_->clock_.now();
+      of_->looking_ = false;
+    }
+    void look() { of_->look(); }  ///< blocking
+
+   private:
+    const std::shared_ptr<watched_file> of_;
+  };
+  /// Not null for one caller, once a second or after reload().
+  static std::shared_ptr<ticket> begin_look(const std::shared_ptr<watched_file>& file) {
+    std::lock_guard const lock(file->mu_);
+    bool const due = file->forced_ || file->clock_.age(file->looked_) >= std::chrono::seconds(1);
+    if (!due || file->looking_) return nullptr;
+    auto taken = std::make_shared<ticket>(file);
+    file->looking_ = true;
+    return taken;
   }
-  /// Blocking. REQUIRES: begin_look() said so.
+
+ private:
   void look() {
-    leave const on_exit{*this};
     bool const was_forced = take_forced();
     auto const before = known();
     if (!was_forced && before.settled && before.stamp == stamp_of(guard_.file)) return;
@@ -82,20 +101,11 @@ class watched_file {
     if (news) on_change_(problem);
   }
 
- private:
   struct state {
     value_ptr value;
     std::string problem;
     std::optional<file_stamp> stamp;
     bool settled = false;
-  };
-  struct leave {
-    watched_file& self;
-    ~leave() {
-      std::lock_guard const lock(self.mu_);
-      self.looked_ = self.clock_.now();
-      self.looking_ = false;
-    }
   };
 
   bool take_forced() {
@@ -129,8 +139,9 @@ class watched_file {
 /// Looks where it is time. Whoever comes while another looks goes on with what was known.
 template <class T>
 awaitable<void> refresh(std::shared_ptr<watched_file<T>> file, cache::blocking_pool& pool) {
-  if (!file->begin_look()) co_return;
-  auto job = [file] { file->look(); };
+  auto ticket = watched_file<T>::begin_look(file);
+  if (!ticket) co_return;
+  auto job = [ticket = std::move(ticket)] { ticket->look(); };
   co_await pool.run(std::move(job));
 }
 

@@ -95,6 +95,7 @@ struct timeouts {
 
 struct limits {
   std::size_t connections = 20'000;
+  std::size_t tls_connections = 4'000;  ///< of them
   std::size_t header_bytes = 64u << 10;
   std::size_t body_bytes = 64u << 20;    ///< of one request, inflated
   std::size_t body_memory = 256u << 20;  ///< of all request bodies and upstream answers together
@@ -125,7 +126,7 @@ struct auth {
 
 /// What the public listeners have in common.
 struct edge {
-  unsigned listen_mode = 0660;               ///< of Unix socket files
+  unsigned listen_mode = 0660;               ///< of their Unix socket files
   std::vector<std::string> trusted_proxies;  ///< networks, or "unix", of proxies that are believed
   bool proxy_protocol = false;               ///< those begin every connection with a PROXY header
 };
@@ -142,6 +143,7 @@ struct tls {
 
 struct admin {
   endpoint listen{"127.0.0.1", 8081};
+  unsigned listen_mode = 0600;       ///< of a Unix socket file
   std::filesystem::path token_file;  ///< empty = <cache.directory>/admin.token, made at start
   std::vector<std::string> hosts;    ///< further Host header values that are accepted
 };

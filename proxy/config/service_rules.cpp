@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "proxy/config/certificate_name.hpp"
 #include "proxy/config/glob.hpp"
 #include "proxy/net/address_ranges.hpp"
 #include "proxy/net/ascii.hpp"
@@ -10,13 +11,15 @@
 namespace tankard::proxy::config {
 namespace {
 
-constexpr std::size_t longest_name = 255, longest_header = 100, fingerprint_digits = 64;
-constexpr std::string_view fingerprint_prefix = "sha256:";
+constexpr std::size_t longest_name = 255, longest_header = 100;
 
-/// Headers that are not a credential's to set: they frame a request, or git and tankard set them.
-constexpr std::array<std::string_view, 14> taken_headers{
-    "Host",    "Connection",   "Keep-Alive", "Proxy-Authorization", "TE",     "Trailer",     "Transfer-Encoding",
-    "Upgrade", "Git-Protocol", "User-Agent", "Cache-Control",       "Pragma", "traceparent", "tracestate",
+/// Headers that are not a credential's to set: they frame a request, end at the next hop, or git and tankard set them.
+constexpr std::array<std::string_view, 19> taken_headers{
+    "Host",         "Connection", "Keep-Alive",          "Proxy-Connection",
+    "TE",           "Trailer",    "Proxy-Authorization", "Proxy-Authenticate",
+    "Upgrade",      "Expect",     "Transfer-Encoding",   "Proxy-Authentication-Info",
+    "Git-Protocol", "User-Agent", "Cache-Control",       "Pragma",
+    "traceparent",  "tracestate", "X-Request-Id",
 };
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
@@ -72,24 +75,13 @@ void check_credential(draft& d, const std::string& upstream, const credential& c
   check_type(wrong, c);
 }
 
-bool is_fingerprint(std::string_view text) {
-  constexpr std::string_view hex = "0123456789abcdefABCDEF";
-  auto const digits = std::count_if(text.begin(), text.end(), [&](char c) { return hex.find(c) != hex.npos; });
-  auto const colons = std::count(text.begin(), text.end(), ':');
-  return digits == fingerprint_digits && digits + colons == static_cast<std::ptrdiff_t>(text.size());
-}
-
 void check_certificates(complaints& wrong, const client_rule& c, const tls& listener) {
   if (!c.certificates.empty() && (listener.client_ca.empty() || listener.client_certificates == "off"))
     wrong.about("certificates",
                 "can never hold: clients are asked for a certificate where `tls.client_ca` names who vouches for them "
                 "and `tls.client_certificates` is optional or required");
-  for (auto const& name : c.certificates) {
-    if (name.empty() || std::any_of(name.begin(), name.end(), is_control))
-      wrong.about("certificates", "has an empty name, or one with control characters");
-    if (name.starts_with(fingerprint_prefix) && !is_fingerprint(std::string_view{name}.substr(7)))
-      wrong.about("certificates", "has `sha256:` without a fingerprint of 64 hexadecimal digits behind it");
-  }
+  for (auto const& name : c.certificates)
+    if (auto const parsed = parse_certificate_name(name); !parsed.name) wrong.about("certificates", parsed.problem);
 }
 
 void check_client(draft& d, const std::string& upstream, const client_rule& c) {

@@ -45,12 +45,15 @@ constexpr setting<config> globals[] = {
     {"listen", any_address, in<&config::listen>, "",
      "Where git clients connect in plain HTTP: address and port, `unix:/path`, `systemd` or `systemd:NAME` (a socket "
      "that systemd opened), or `none`."},
-    {"listen_mode", any_mode, in<&config::front, &edge::listen_mode>, "", "Mode of Unix sockets that tankard makes."},
+    {"listen_mode", any_mode, in<&config::front, &edge::listen_mode>, "",
+     "Mode of the public Unix sockets that tankard makes."},
     {"trusted_proxies", any_list, in<&config::front, &edge::trusted_proxies>, "",
-     "Networks (`10.0.0.0/8`), addresses or `unix` of proxies whose X-Forwarded-For and X-Forwarded-Proto are "
-     "believed."},
+     "Networks (`10.0.0.0/8`), addresses or `unix` of proxies whose X-Forwarded-For is believed. Never put client "
+     "networks into it: who is in it chooses his address."},
     {"proxy_protocol", flag, in<&config::front, &edge::proxy_protocol>, "",
-     "Connections begin with a PROXY protocol header (version 1 or 2), and only `trusted_proxies` may connect."},
+     "Connections begin with a PROXY protocol header (version 1 or 2), and only `trusted_proxies` may connect. "
+     "Where that names a client, X-Forwarded-For of the connection is not believed. Never put client networks into "
+     "`trusted_proxies`."},
     {"cache.directory", any_path, in<&config::cache_directory>,
      "`$XDG_CACHE_HOME/tankard`, `~/.cache/tankard`, or `/var/cache/tankard` for root",
      "Directory of everything that is remembered; one process per directory."},
@@ -92,6 +95,9 @@ constexpr setting<config> globals[] = {
 
     {"limits.connections", number(1, 1'000'000), in<&config::limit, &limits::connections>, "",
      "Client connections at one time."},
+    {"limits.tls_connections", number(1, 1'000'000), in<&config::limit, &limits::tls_connections>, "",
+     "Client connections in TLS at one time, counted among `limits.connections`. An idle one costs about 78 KB of "
+     "memory."},
     {"limits.header_bytes", size(4 * kib, 16 * mib), in<&config::limit, &limits::header_bytes>, "",
      "Head of one request."},
     {"limits.body_bytes", size(64 * kib, 16 * gib), in<&config::limit, &limits::body_bytes>, "",
@@ -148,6 +154,9 @@ constexpr setting<config> globals[] = {
 
     {"admin.listen", any_address, in<&config::admin_listener, &admin::listen>, "",
      "Where status page, health, metrics and API are: as in `listen`, but not `none`."},
+    {"admin.listen_mode", any_mode, in<&config::admin_listener, &admin::listen_mode>, "",
+     "Mode of its Unix socket. Root and tankard's own user need no token there; other users see status and metrics, "
+     "and need it for changes."},
     {"admin.token_file", any_path, in<&config::admin_listener, &admin::token_file>,
      "`<cache.directory>/admin.token`, made at start",
      "File with the token that changes through the API need; readable by its owner only."},
@@ -198,7 +207,8 @@ constexpr setting<credential> per_credential[] = {
      "File with the secret, closed to others (`chmod 640`); it is read again when it changes."},
     {"command", any_list, of_credential<&credential::command>, "",
      "Program with its arguments that prints the secret, on one line or as JSON with `token`, and where it likes "
-     "`expires_at` and `user`; it is told TANKARD_UPSTREAM."},
+     "`expires_at` and `user`; it is told TANKARD_UPSTREAM. What it says on stderr is not logged, since that may hold "
+     "the secret: run it by hand, as tankard's user, to see it."},
     {"command_timeout", span_of(10, 10 * minute), of_credential<&credential::command_timeout>, "",
      "For one run of the command."},
     {"lifetime", span_of(second, 365 * day), of_credential<&credential::lifetime>, "",
@@ -216,8 +226,9 @@ constexpr setting<client_rule> per_client[] = {
      "File of tokens, one of which the client must send, as `tankard token` writes them; it is read again when it "
      "changes."},
     {"certificates", any_list, of_client<&client_rule::certificates>, "",
-     "Client certificates, one of which the client must have: a DNS, URI, e-mail or common name, the subject, or "
-     "`sha256:<fingerprint>`."},
+     "Client certificates, one of which the client must have: `dns:`, `uri:` or `email:` and an alternative name, "
+     "`cn:` and the common name of one that has no alternative names, `subject:` and the whole subject "
+     "(`CN=ci,O=Corp`), or `sha256:` and its fingerprint."},
 };
 
 template <class Owner>

@@ -24,15 +24,23 @@ void add_name(std::vector<std::string>& names, std::string_view name) {
   if (names.size() < most_names && is_plain(name)) names.emplace_back(name);
 }
 
-void add_alternative_names(std::vector<std::string>& names, X509* certificate) {
+std::vector<std::string>* kind_of(const GENERAL_NAME& name, client_certificate& of) {
+  return name.type == GEN_DNS     ? &of.dns
+         : name.type == GEN_URI   ? &of.uris
+         : name.type == GEN_EMAIL ? &of.emails
+                                  : nullptr;
+}
+
+void add_alternative_names(client_certificate& to, X509* certificate) {
   owned<GENERAL_NAMES, GENERAL_NAMES_free> const all(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
     auto const* const name = sk_GENERAL_NAME_value(all.get(), i);
-    if (name->type != GEN_DNS && name->type != GEN_URI && name->type != GEN_EMAIL) continue;
+    auto* const names = kind_of(*name, to);
+    if (names == nullptr) continue;
     auto const* const text = name->d.ia5;
     auto const* const bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(text));
-    add_name(names, {bytes, static_cast<std::size_t>(ASN1_STRING_length(text))});
+    add_name(*names, {bytes, static_cast<std::size_t>(ASN1_STRING_length(text))});
   }
 }
 
@@ -64,9 +72,11 @@ client_certificate describe(X509* certificate) {
   client_certificate out;
   auto const* const subject = X509_get_subject_name(certificate);
   out.subject = net::one_line(subject);
-  add_alternative_names(out.names, certificate);
-  add_common_names(out.names, subject);
+  add_alternative_names(out, certificate);
+  bool const has_alternatives = X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1) >= 0;
+  if (!has_alternatives) add_common_names(out.common_names, subject);
   out.sha256 = sha256_of(certificate);
+  out.expires = net::time_of(X509_get0_notAfter(certificate));
   return out;
 }
 

@@ -36,6 +36,17 @@ std::string address_of(const net::stream_socket& socket) {
   return address.to_string();
 }
 
+std::optional<unsigned> user_behind(net::stream_socket& socket) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  int domain = 0;
+  socklen_t domain_size = sizeof domain;
+  int const fd = socket.native_handle();
+  bool const local = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) == 0 && domain == AF_UNIX;
+  if (!local || ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return std::nullopt;
+  return who.uid;
+}
+
 bool empty(const gather& buffers) noexcept { return buffers[0].size() + buffers[1].size() + buffers[2].size() == 0; }
 
 void consume(gather& buffers, std::size_t bytes) noexcept {
@@ -55,7 +66,8 @@ connection::connection(net::stream_socket socket, std::shared_ptr<service> share
       limits_(shared_->limits),
       read_limit_(stream_.get_executor(), [this] { on_read_expiry(); }),
       write_limit_(stream_.get_executor(), [this] { reset(); }),
-      peer_(address_of(stream_.socket())) {
+      peer_(address_of(stream_.socket())),
+      local_user_(user_behind(stream_.socket())) {
   error_code ignored;  // a socket without it is slower, not wrong; a Unix socket has none
   stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
 }
@@ -70,8 +82,8 @@ void connection::on_read_expiry() noexcept {
   }
 }
 
-awaitable<error_code> connection::start_tls(asio::ssl::context& context) {
-  auto tls = std::make_unique<net::stream::tls_stream>(std::move(stream_.socket()), context);
+awaitable<error_code> connection::start_tls(std::shared_ptr<asio::ssl::context> context) {
+  auto tls = std::make_unique<net::stream::tls_stream>(std::move(stream_.socket()), *context);
   stream_ = net::stream(std::move(tls));
   auto& secured = *stream_.tls();
   const auto [ec, used] = co_await secured.async_handshake(asio::ssl::stream_base::server, input_.data(), use_nothrow);
@@ -79,7 +91,15 @@ awaitable<error_code> connection::start_tls(asio::ssl::context& context) {
   input_.consume(used);
   if (input_.size() > 0) co_return asio::error::message_size;  // not all of the handshake's beginning was one
   certificate_ = read_client_certificate(secured.native_handle());
+  const bool asked = (SSL_CTX_get_verify_mode(context->native_handle()) & SSL_VERIFY_PEER) != 0;
+  if (asked) asked_by_ = std::move(context);
   co_return error_code{};
+}
+
+bool connection::is_outdated() const {
+  if (!asked_by_) return false;
+  if (certificate_ && certificate_->expires < std::chrono::system_clock::now()) return true;
+  return from_->tls() != asked_by_;
 }
 
 long connection::verify_result() noexcept {
@@ -87,6 +107,7 @@ long connection::verify_result() noexcept {
 }
 
 awaitable<error_code> connection::wait_for_request() {
+  if (is_outdated()) co_return asio::error::operation_aborted;
   if (input_.size() > 0) co_return error_code{};
   if (draining()) co_return asio::error::operation_aborted;
   if (input_.capacity() > kept_buffer) input_.shrink_to_fit();
@@ -96,7 +117,7 @@ awaitable<error_code> connection::wait_for_request() {
   idle_ = false;
   read_limit_.disarm();
   // A drain may close the socket after the bytes came and before they are seen: no request is begun then.
-  if (!stream_.socket().is_open()) co_return asio::error::operation_aborted;
+  if (!stream_.socket().is_open() || is_outdated()) co_return asio::error::operation_aborted;
   co_return ec;
 }
 
@@ -149,6 +170,7 @@ awaitable<void> connection::say_end() {
     static_cast<void>(co_await stream_.tls()->async_shutdown(use_nothrow));  // the end of the connection says it too
     write_limit_.disarm();
   }
+  ended_ = !broken_;
   broken_ = true;  // nothing may follow
   error_code ignored;
   stream_.socket().shutdown(net::stream_socket::shutdown_send, ignored);
@@ -190,6 +212,18 @@ void connection::break_off() noexcept {
 
 void connection::close_if_idle() noexcept {
   if (idle_) stream_.close();
+}
+
+void connection::close_if_idle_and_outdated() {
+  if (idle_ && is_outdated()) stream_.close();
+}
+
+void connection::cut() noexcept {
+  if (idle_ || ended_) {
+    close();
+  } else {
+    reset();
+  }
 }
 
 bool connection::draining() const noexcept { return shared_->draining.load(); }

@@ -32,7 +32,13 @@ class connection : public std::enable_shared_from_this<connection> {
   asio::any_io_executor executor() { return stream_.get_executor(); }
   boost::beast::flat_buffer& input() noexcept { return input_; }
   const std::string& peer() const noexcept { return peer_; }
-  void set_peer(std::string address) { peer_ = std::move(address); }  ///< whom a proxy speaks for
+  const std::optional<unsigned>& local_user() const noexcept { return local_user_; }
+  /// A PROXY header named this address. What headers of requests say of the client is his own word from then on.
+  void speak_for(std::string address) {
+    peer_ = std::move(address);
+    spoken_for_ = true;
+  }
+  bool is_spoken_for() const noexcept { return spoken_for_; }
   const listener& from() const noexcept { return *from_; }
   service& shared() const noexcept { return *shared_; }
   bool is_tls() noexcept { return stream_.tls() != nullptr; }
@@ -40,7 +46,10 @@ class connection : public std::enable_shared_from_this<connection> {
   long verify_result() noexcept;  ///< of the client's certificate: X509_V_OK also where there is none
 
   /// Shakes hands; input() is the beginning of it. Everything is TLS from then on. The limit is the caller's.
-  awaitable<error_code> start_tls(asio::ssl::context& context);
+  awaitable<error_code> start_tls(std::shared_ptr<asio::ssl::context> context);
+  /// Clients show certificates, and this one's has ended since, or others vouch for clients now: the answer under way
+  /// is the last.
+  bool is_outdated() const;
   /// A drain may close it: nothing was asked yet.
   void set_idle(bool on) noexcept { idle_ = on; }
 
@@ -75,6 +84,9 @@ class connection : public std::enable_shared_from_this<connection> {
   }
 
   void close_if_idle() noexcept;
+  void close_if_idle_and_outdated();
+  /// At once; what was under way does not look whole.
+  void cut() noexcept;
   bool draining() const noexcept;  ///< the server ends: no further request is begun
 
  private:
@@ -90,8 +102,12 @@ class connection : public std::enable_shared_from_this<connection> {
   net::deadline read_limit_;
   net::deadline write_limit_;
   std::string peer_;
+  std::optional<unsigned> local_user_;
   std::optional<client_certificate> certificate_;
+  std::shared_ptr<asio::ssl::context> asked_by_;  // set where the client was asked for a certificate
+  bool spoken_for_ = false;
   bool idle_ = false;
+  bool ended_ = false;   // all was sent, with a proper end
   bool broken_ = false;  // what was sent has no proper end
   bool writing_ = false;
 };

@@ -47,7 +47,7 @@ awaitable<setup_end> read_proxy_header(connection& client) {
     auto header = parse_proxy_header(text_of(client));
     if (header.end == proxy_header::status::whole) {
       client.input().consume(header.size);
-      if (!header.source.empty()) client.set_peer(std::move(header.source));
+      if (!header.source.empty()) client.speak_for(std::move(header.source));
       co_return go_on();
     }
     const bool malformed = header.end == proxy_header::status::malformed && !text_of(client).empty();
@@ -80,8 +80,8 @@ awaitable<setup_end> secure(connection& client) {
   const char first = text_of(client).front();
   if (first >= 'A' && first <= 'Z') co_return co_await tell_plain_client(client);
   if (first != handshake_record) co_return setup_end{"no TLS", &failures};
-  const auto context = client.from().tls();
-  const error_code ec = co_await client.start_tls(*context);
+  auto context = client.from().tls();
+  const error_code ec = co_await client.start_tls(std::move(context));
   if (ec) co_return setup_end{handshake_failure(ec, client.verify_result()), &failures};
   co_return go_on();
 }

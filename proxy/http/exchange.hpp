@@ -35,9 +35,8 @@ struct request_head {
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   bool expects_continue = false;
-  std::string peer;            ///< address of the client, without port; "unix" of one on a Unix socket
-  std::uint16_t listener = 0;  ///< index of the listener the connection came in by
-  bool tls = false;            ///< the client spoke TLS, to us or to a trusted proxy
+  std::string peer;                    ///< address of the client, without port; "unix" of one on a Unix socket
+  std::optional<unsigned> local_user;  ///< uid of who is at the other end of a Unix socket
   std::optional<client_certificate> certificate;  ///< that the connection was made with, verified
 
   bool has_body() const noexcept { return chunked || content_length.value_or(0) > 0; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "proxy/net/ascii.hpp"
 
@@ -9,8 +10,16 @@ namespace tankard::proxy::http {
 namespace {
 
 constexpr std::size_t most_hops = 64;
-constexpr std::array own_headers{"X-Forwarded-For",    "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port",
-                                 "X-Forwarded-Server", "X-Real-IP",         "Forwarded"};
+constexpr std::string_view forwarded_for = "X-Forwarded-For";
+constexpr std::array<std::string_view, 13> own_headers{
+    forwarded_for,           "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port",
+    "X-Forwarded-Server",    "X-Real-IP",         "Forwarded",        "X-Client-IP",
+    "True-Client-IP",        "CDN-Loop",          "X-Request-Start",
+    "X-Amzn-Trace-Id",        // AWS
+    "X-Cloud-Trace-Context",  // Google
+};
+constexpr std::array<std::string_view, 4> own_prefixes{"X-Envoy-", "X-B3-" /* Zipkin */, "CF-" /* Cloudflare */,
+                                                       "X-Original-"};
 
 std::string_view trimmed(std::string_view text) {
   auto const first = text.find_first_not_of(" \t");
@@ -44,7 +53,7 @@ std::string_view without_port(std::string_view entry) {
 std::string client_of(const request_head& head, const net::address_ranges& trusted) {
   auto peer = head.peer;
   std::size_t hops = 0;
-  visit_from_right(head.headers, own_headers[0], [&](std::string_view entry) {
+  visit_from_right(head.headers, forwarded_for, [&](std::string_view entry) {
     auto address = net::canonical_address(without_port(entry));
     if (address.empty() || ++hops > most_hops) return false;
     peer = std::move(address);
@@ -53,14 +62,13 @@ std::string client_of(const request_head& head, const net::address_ranges& trust
   return peer;
 }
 
-bool client_spoke_tls(const request_head& head) {
-  if (head.headers.count(own_headers[1]) == 0) return head.tls;
-  bool all = true;
-  visit_from_right(head.headers, own_headers[1], [&](std::string_view entry) {
-    all = net::equal_any_case(entry, "https");
-    return all;
-  });
-  return all;
+bool is_of_a_proxy(std::string_view name) {
+  auto const is_it = [&](std::string_view own) { return net::equal_any_case(own, name); };
+  auto const begins = [&](std::string_view prefix) {
+    return name.size() >= prefix.size() && net::equal_any_case(name.substr(0, prefix.size()), prefix);
+  };
+  return std::any_of(own_headers.begin(), own_headers.end(), is_it) ||
+         std::any_of(own_prefixes.begin(), own_prefixes.end(), begins);
 }
 
 }  // namespace
@@ -68,9 +76,13 @@ bool client_spoke_tls(const request_head& head) {
 void believe_forwarded(request_head& head, const net::address_ranges& trusted) {
   if (!trusted.contains(head.peer)) return;
   auto peer = client_of(head, trusted);
-  head.tls = client_spoke_tls(head);
   head.peer = std::move(peer);
-  for (auto const* name : own_headers) head.headers.erase(name);
+  drop_forwarded(head.headers);
+}
+
+void drop_forwarded(fields& headers) {
+  for (auto it = headers.begin(); it != headers.end();)
+    it = is_of_a_proxy({it->name_string().data(), it->name_string().size()}) ? headers.erase(it) : std::next(it);
 }
 
 }  // namespace tankard::proxy::http

@@ -9,10 +9,11 @@ namespace tankard::proxy::http {
 /// Does nothing unless `head.peer` is a trusted proxy. Then:
 ///   peer     is the first address in X-Forwarded-For, from the right, that is no trusted proxy itself; a malformed
 ///            entry ends the walk at the last address that a trusted one named, and so do 64 entries
-///   tls      is what X-Forwarded-Proto says, where it is there: https in every entry, since one of several may be the
-///            client's own
-///   headers  lose X-Forwarded-{For,Proto,Host,Port,Server}, X-Real-IP and Forwarded: they tell of the client's
-///            connection, differ between clients, and would be taken for credentials
+///   headers  are those that drop_forwarded() leaves
 void believe_forwarded(request_head& head, const net::address_ranges& trusted);
+
+/// Removes what proxies and balancers add to a request to tell of the client's connection or to trace it: it differs
+/// between clients and requests, and would be taken for credentials.
+void drop_forwarded(fields& headers);
 
 }  // namespace tankard::proxy::http

@@ -24,11 +24,17 @@ constexpr std::chrono::milliseconds accept_back_off{100};  // out of descriptors
 constexpr std::chrono::seconds cut_interval{1};
 constexpr std::size_t max_rejections = 256;  // told why at one time; beyond it connections are closed unanswered
 
+constexpr std::string_view too_many = "tankard: too many connections\n";
+constexpr std::string_view too_many_tls = "tankard: too many TLS connections\n";
+
 /// One of a bounded number of places, free again when this goes, also where the io_context is destroyed under its
 /// session.
 class place {
  public:
-  explicit place(std::shared_ptr<std::atomic<std::size_t>> used) : used_(std::move(used)) { used_->fetch_add(1); }
+  /// Of nothing where `used` is null.
+  explicit place(std::shared_ptr<std::atomic<std::size_t>> used) : used_(std::move(used)) {
+    if (used_) used_->fetch_add(1);
+  }
   place(place&&) noexcept = default;
   place& operator=(place&&) = delete;
   ~place() {
@@ -57,8 +63,8 @@ struct server::state : std::enable_shared_from_this<state> {
   struct registration;
 
   void admit(net::stream_socket socket, std::shared_ptr<const listener> from);
-  void begin_session(const std::shared_ptr<connection>& client);
-  void begin_rejection(const std::shared_ptr<connection>& client);
+  void begin_session(const std::shared_ptr<connection>& client, place tls_place);
+  void begin_rejection(const std::shared_ptr<connection>& client, std::string_view sentence);
   void remember(const std::shared_ptr<connection>& client);
   void forget(const connection* client);
   void stop_accepting();
@@ -67,15 +73,18 @@ struct server::state : std::enable_shared_from_this<state> {
   /// False where there is no memory or descriptor for one more connection.
   static awaitable<bool> accept_one(state& self, door& in);
   static awaitable<void> accept_loop(std::shared_ptr<state> self, std::shared_ptr<door> in);
-  static awaitable<void> session(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client);
-  static awaitable<void> rejection(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client);
+  static awaitable<void> session(std::shared_ptr<state> self, place taken, place tls_taken,
+                                 std::shared_ptr<connection> client);
+  static awaitable<void> rejection(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client,
+                                   std::string_view sentence);
 
   net::io_runtime& runtime;
   std::shared_ptr<service> shared;
   const std::shared_ptr<std::atomic<std::size_t>> open = std::make_shared<std::atomic<std::size_t>>(0);
+  const std::shared_ptr<std::atomic<std::size_t>> open_tls = std::make_shared<std::atomic<std::size_t>>(0);
   const std::shared_ptr<std::atomic<std::size_t>> rejecting = std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<std::uint64_t> accepted{0};
-  std::atomic<std::uint64_t> rejected{0};
+  std::atomic<std::uint64_t> rejected{0}, rejected_tls{0};
   std::mutex mutex;
   std::unordered_map<const connection*, std::weak_ptr<connection>> connections;  // guarded by mutex
   std::vector<std::weak_ptr<door>> doors;                                        // guarded by mutex
@@ -92,14 +101,15 @@ struct server::state::registration {
   const connection* client;
 };
 
-awaitable<void> server::state::session(std::shared_ptr<state> self, place, std::shared_ptr<connection> client) {
+awaitable<void> server::state::session(std::shared_ptr<state> self, place, place, std::shared_ptr<connection> client) {
   const registration known(*self, client);
   co_await run_session(client, self->shared);
 }
 
-awaitable<void> server::state::rejection(std::shared_ptr<state> self, place, std::shared_ptr<connection> client) {
+awaitable<void> server::state::rejection(std::shared_ptr<state> self, place, std::shared_ptr<connection> client,
+                                         std::string_view sentence) {
   const registration known(*self, client);
-  co_await run_rejection(client);
+  co_await run_rejection(client, sentence);
 }
 
 void server::state::remember(const std::shared_ptr<connection>& client) {
@@ -112,25 +122,31 @@ void server::state::forget(const connection* client) {
   connections.erase(client);
 }
 
-void server::state::begin_session(const std::shared_ptr<connection>& client) {
+void server::state::begin_session(const std::shared_ptr<connection>& client, place tls_place) {
   accepted.fetch_add(1);
   remember(client);
-  sessions.spawn(client->executor(), session(shared_from_this(), place(open), client));
+  sessions.spawn(client->executor(), session(shared_from_this(), place(open), std::move(tls_place), client));
 }
 
-void server::state::begin_rejection(const std::shared_ptr<connection>& client) {
+void server::state::begin_rejection(const std::shared_ptr<connection>& client, std::string_view sentence) {
   rejected.fetch_add(1);
   if (rejecting->load() >= max_rejections) return;
   remember(client);
-  sessions.spawn(client->executor(), rejection(shared_from_this(), place(rejecting), client));
+  sessions.spawn(client->executor(), rejection(shared_from_this(), place(rejecting), client, sentence));
 }
 
 void server::state::admit(net::stream_socket socket, std::shared_ptr<const listener> from) {
+  const bool tls = static_cast<bool>(from->tls);
   const auto client = std::make_shared<connection>(std::move(socket), shared, std::move(from));
-  if (open->load() < shared->limits.max_connections) {
-    begin_session(client);
+  if (open->load() >= shared->limits.max_connections) {
+    begin_rejection(client, too_many);
+  } else if (tls && open_tls->load() >= shared->limits.max_tls_connections) {
+    rejected_tls.fetch_add(1);
+    if (shared->edge.refused)
+      shared->edge.refused(client->peer(), "too many TLS connections, `limits.tls_connections`");
+    begin_rejection(client, too_many_tls);
   } else {
-    begin_rejection(client);
+    begin_session(client, place(tls ? open_tls : nullptr));
   }
 }
 
@@ -192,7 +208,7 @@ server::server(net::io_runtime& runtime, server_limits limits, handler handle, r
 
 server::~server() {
   state_->stop_accepting();
-  state_->for_each_connection([](connection& c) { c.close(); });
+  state_->for_each_connection([](connection& c) { c.cut(); });
 }
 
 bool server::listen(net::listening_socket at, tls_source tls) {
@@ -203,8 +219,7 @@ bool server::listen(net::listening_socket at, tls_source tls) {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->shared->draining) return false;
-    const auto index = static_cast<std::uint16_t>(state_->doors.size());
-    in->kind = std::make_shared<listener>(listener{index, std::move(tls)});
+    in->kind = std::make_shared<listener>(listener{std::move(tls)});
     state_->doors.emplace_back(in);
   }
   state_->sessions.spawn(home.get_executor(), state::accept_loop(state_, std::move(in)));
@@ -226,9 +241,13 @@ awaitable<void> server::drain(std::chrono::steady_clock::duration cap) {
   self->for_each_connection([](connection& c) { c.close_if_idle(); });
   bool ended = co_await self->sessions.wait_empty(cap);
   while (!ended) {
-    self->for_each_connection([](connection& c) { c.close(); });
+    self->for_each_connection([](connection& c) { c.cut(); });
     ended = co_await self->sessions.wait_empty(cut_interval);
   }
+}
+
+void server::close_outdated() {
+  state_->for_each_connection([](connection& c) { c.close_if_idle_and_outdated(); });
 }
 
 server_stats server::stats() const noexcept {
@@ -237,6 +256,8 @@ server_stats server::stats() const noexcept {
   now.in_flight_requests = state_->shared->in_flight.load();
   now.accepted = state_->accepted.load();
   now.rejected_connections = state_->rejected.load();
+  now.open_tls_connections = state_->open_tls->load();
+  now.rejected_tls_connections = state_->rejected_tls.load();
   now.failed_sessions = state_->shared->failed.load();
   now.handshake_failures = state_->shared->handshake_failures.load();
   now.bad_proxy_headers = state_->shared->bad_proxy_headers.load();

@@ -23,6 +23,7 @@ namespace tankard::proxy::http {
 
 struct server_limits {
   std::size_t max_connections = 20'000;                   ///< beyond it: 503 and close
+  std::size_t max_tls_connections = 20'000;               ///< of them; beyond it: the same
   std::size_t max_header_bytes = 64u << 10;               ///< beyond it: 431 and close
   std::chrono::milliseconds header_timeout{30'000};       ///< from the first byte of a head to its end: 408
   std::chrono::milliseconds keep_alive_timeout{75'000};   ///< idle between requests: closed silently
@@ -52,6 +53,8 @@ struct server_stats {
   std::size_t in_flight_requests = 0;
   std::uint64_t accepted = 0;
   std::uint64_t rejected_connections = 0;
+  std::size_t open_tls_connections = 0;
+  std::uint64_t rejected_tls_connections = 0;  ///< for being one too many of TLS
   std::uint64_t failed_sessions = 0;     ///< ended by an exception outside of a handler: a fault of ours, or no memory
   std::uint64_t handshake_failures = 0;  ///< of TLS: a client that begins and does not get through
   std::uint64_t bad_proxy_headers = 0;   ///< no PROXY header where one must be, or from somebody who is not trusted
@@ -71,6 +74,10 @@ class server {
   /// Refuses new connections, lets requests in flight finish for at most `cap`, closes idle connections, then cuts the
   /// rest. Completes when every session has ended. Call once.
   awaitable<void> drain(std::chrono::steady_clock::duration cap);
+
+  /// Closes idle connections whose client showed a certificate that counts no more, after its authorities were
+  /// changed. Others end with the answer to their present request.
+  void close_outdated();
 
   server_stats stats() const noexcept;
 

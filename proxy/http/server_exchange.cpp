@@ -34,8 +34,7 @@ request_head read_head_fields(request_parser& parser, connection& client) {
   head.method_name = std::string(message.method_string());
   head.target = std::string(message.target());
   head.peer = client.peer();
-  head.listener = client.from().index;
-  head.tls = client.is_tls();
+  head.local_user = client.local_user();
   head.certificate = client.certificate();
   if (parser.is_header_done()) {
     head.chunked = parser.chunked();
@@ -44,7 +43,11 @@ request_head read_head_fields(request_parser& parser, connection& client) {
         message.version() >= 11 && net::equal_any_case(message[bhttp::field::expect], "100-continue");
   }
   head.headers = std::move(static_cast<fields&>(message));
-  believe_forwarded(head, client.shared().edge.trusted);
+  if (client.is_spoken_for()) {
+    drop_forwarded(head.headers);
+  } else {
+    believe_forwarded(head, client.shared().edge.trusted);
+  }
   return head;
 }
 
@@ -163,7 +166,7 @@ awaitable<bool> server_exchange::settle() {
 // ---- answer
 
 bool server_exchange::may_keep_alive() const noexcept {
-  if (!wants_keep_alive_ || close_after_ || failure() || client_.draining()) return false;
+  if (!wants_keep_alive_ || close_after_ || failure() || client_.draining() || client_.is_outdated()) return false;
   if (!body_is_left()) return true;
   if (owes_continue_) return false;  // nobody can tell whether the client will send the body after this answer
   const auto left = parser_.content_length_remaining();

@@ -195,11 +195,11 @@ awaitable<void> run_session(std::shared_ptr<connection> client, std::shared_ptr<
   }
 }
 
-awaitable<void> run_rejection(std::shared_ptr<connection> client) {
+awaitable<void> run_rejection(std::shared_ptr<connection> client, std::string_view sentence) {
   if (!co_await set_up(*client)) co_return;
   fields headers;
   headers.set(bhttp::field::retry_after, "1");
-  co_await answer_and_close(*client, 503, headers, "tankard: too many connections\n");
+  co_await answer_and_close(*client, 503, headers, sentence);
 }
 
 }  // namespace tankard::proxy::http

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "proxy/http/server.hpp"
 
@@ -13,7 +14,6 @@ class connection;
 
 /// What the connections of one listener have in common.
 struct listener {
-  std::uint16_t index = 0;
   tls_source tls = {};  ///< empty: plain
 };
 
@@ -33,7 +33,7 @@ struct service {
 /// Serves `client` until it ends or is ended. Runs on the client's executor; shares what it uses.
 awaitable<void> run_session(std::shared_ptr<connection> client, std::shared_ptr<service> shared);
 
-/// Tells a client that there are too many connections, and closes.
-awaitable<void> run_rejection(std::shared_ptr<connection> client);
+/// Tells a client why it is not served, and closes. `sentence` has static storage.
+awaitable<void> run_rejection(std::shared_ptr<connection> client, std::string_view sentence);
 
 }  // namespace tankard::proxy::http

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -20,6 +21,8 @@ namespace {
 
 using opened = boost::system::result<listening_socket, std::string>;
 using all_opened = boost::system::result<std::vector<listening_socket>, std::string>;
+
+constexpr std::string_view local_prefix = "unix:";
 
 std::string why() { return std::error_code{errno, std::generic_category()}.message(); }
 
@@ -111,6 +114,14 @@ all_opened open_any(const endpoint& at, mode_t local_mode, inherited_sockets& in
 }  // namespace
 
 bool listening_socket::is_local() const noexcept { return family == AF_UNIX; }
+
+bool listening_socket::is_for_every_user() const {
+  if (!is_local()) return false;
+  auto const path = address.substr(local_prefix.size());
+  struct stat st{};
+  bool const known = path.starts_with('/') && ::stat(path.c_str(), &st) == 0;
+  return !known || (st.st_mode & S_IWOTH) != 0;
+}
 
 opened open_tcp(std::string host, std::uint16_t port) {
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);

@@ -22,6 +22,9 @@ struct listening_socket {
   std::uint16_t port = 0;  ///< 0 of a Unix socket
 
   bool is_local() const noexcept;
+  /// A Unix socket that every user of this machine may connect to: an abstract one, or one whose file's mode, as it is
+  /// now, lets others write.
+  bool is_for_every_user() const;
 };
 
 /// Opens what `at` says; several sockets where it is of systemd, none where it is nowhere. `local_mode` is that of

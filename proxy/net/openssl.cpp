@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <time.h>
 
 namespace tankard::proxy::net {
 
@@ -12,6 +13,12 @@ std::string one_line(const X509_NAME* name) {
   char* text = nullptr;
   auto const size = BIO_get_mem_data(out.get(), &text);
   return {text, static_cast<std::size_t>(size)};
+}
+
+std::chrono::system_clock::time_point time_of(const ASN1_TIME* t) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(t, &parts) != 1) return {};
+  return std::chrono::system_clock::from_time_t(::timegm(&parts));
 }
 
 std::string openssl_cause() {

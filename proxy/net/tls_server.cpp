@@ -4,7 +4,6 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <time.h>
 
 #include <cerrno>
 #include <fstream>
@@ -140,12 +139,6 @@ context_ptr bare_context() {
   SSL_CTX_set_session_id_context(c, session_scope, sizeof session_scope - 1);
   SSL_CTX_set_alpn_select_cb(c, &choose_protocol, nullptr);
   return context;
-}
-
-std::chrono::system_clock::time_point time_of(const ASN1_TIME* t) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(t, &parts) != 1) return {};
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
 }
 
 }  // namespace

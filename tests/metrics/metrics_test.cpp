@@ -58,6 +58,8 @@ const std::map<std::string, std::string> promised = {
     {"tankard_in_flight_requests", "gauge"},
     {"tankard_open_connections", "gauge"},
     {"tankard_tls_handshake_failures_total", "counter"},
+    {"tankard_tls_connections", "gauge"},
+    {"tankard_tls_connections_refused_total", "counter"},
     {"tankard_tls_reloads_total", "counter"},
     {"tankard_bad_proxy_headers_total", "counter"},
     {"tankard_ls_refs_cache_hits_total", "counter"},

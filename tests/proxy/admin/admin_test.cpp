@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <boost/json/parse.hpp>
 
 #include "tests/support/fake_exchange.hpp"
@@ -217,17 +219,21 @@ TEST_F(Admin, AClientThatLeavesHarmsNothing) {
   EXPECT_TRUE(changes.empty());
 }
 
-TEST_F(Admin, AUnixSocketNeedsNeitherTokenNorName) {
-  auto const from = [this](const char* peer) {
+TEST_F(Admin, OnAUnixSocketNoNameIsWrongAndItsOwnerNeedsNoToken) {
+  auto const from = [this](const char* peer, std::optional<unsigned> user) {
     fake_exchange x{"PUT", "/api/v1/upstreams/git.corp:3000", {{"Host", "evil.example"}}, "{\"enabled\": false}"};
     x.head().peer = peer;
+    x.head().local_user = user;
     x.run([this](http::exchange& e) { return service.handle(e); });
     return x.status;
   };
-  EXPECT_EQ(from("127.0.0.1"), 403u);
+  EXPECT_EQ(from("127.0.0.1", std::nullopt), 403u);
+  EXPECT_EQ(from("unix", std::nullopt), 401u);
+  EXPECT_EQ(from("unix", ::geteuid() + 4711), 401u) << "another user of this machine, whatever the socket's mode";
   EXPECT_TRUE(changes.empty());
-  EXPECT_EQ(from("unix"), 200u);
-  EXPECT_EQ(changes.size(), 1u);
+  EXPECT_EQ(from("unix", ::geteuid()), 200u);
+  EXPECT_EQ(from("unix", 0), 200u);
+  EXPECT_EQ(changes.size(), 2u);
 }
 
 }  // namespace

@@ -55,12 +55,29 @@ TEST(Guard, BearerTokens) {
 }
 
 TEST(Guard, SaysWhereItIsExposed) {
-  EXPECT_FALSE(exposure_notice("127.0.0.1"));
-  EXPECT_FALSE(exposure_notice("::1"));
-  EXPECT_FALSE(exposure_notice("localhost"));
-  EXPECT_FALSE(exposure_notice("unix:/run/tankard/admin.sock"));
-  EXPECT_TRUE(exposure_notice("0.0.0.0"));
-  EXPECT_TRUE(exposure_notice("10.0.0.1"));
+  EXPECT_FALSE(exposure_notice("127.0.0.1", false));
+  EXPECT_FALSE(exposure_notice("::1", false));
+  EXPECT_FALSE(exposure_notice("localhost", false));
+  EXPECT_FALSE(exposure_notice("unix:/run/tankard/admin.sock", false));
+  EXPECT_TRUE(exposure_notice("unix:/run/tankard/admin.sock", true));
+  EXPECT_TRUE(exposure_notice("unix:@tankard", true));
+  EXPECT_TRUE(exposure_notice("0.0.0.0", false));
+  EXPECT_TRUE(exposure_notice("10.0.0.1", false));
+}
+
+TEST(Guard, RootAndOurselvesNeedNoTokenOnAUnixSocket) {
+  auto const by = [](const char* peer, std::optional<unsigned> user, unsigned self) {
+    http::request_head r;
+    r.peer = peer;
+    r.local_user = user;
+    return needs_no_token(r, self);
+  };
+  EXPECT_TRUE(by("unix", 0, 1000));
+  EXPECT_TRUE(by("unix", 1000, 1000));
+  EXPECT_FALSE(by("unix", 1001, 1000));
+  EXPECT_FALSE(by("unix", std::nullopt, 1000));
+  EXPECT_FALSE(by("127.0.0.1", 0, 1000));
+  EXPECT_FALSE(by("unix", 65534, 65534)) << "who has no uid here looks like that";
 }
 
 }  // namespace

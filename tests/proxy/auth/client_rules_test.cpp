@@ -7,7 +7,7 @@ namespace tankard::proxy::auth {
 namespace {
 
 using testing::HasSubstr;
-using enum verdict;
+constexpr bool admitted = true, refused = false;
 
 class ClientRules : public gate_fixture {
  protected:
@@ -17,7 +17,7 @@ class ClientRules : public gate_fixture {
     rules = std::move(*made);
     return {};
   }
-  verdict judge(const evidence& e, const char* repo = "group/project") { return rules->judge(repo, e); }
+  bool judge(const evidence& e, const char* repo = "group/project") { return rules->admits(repo, e); }
   /// A tokens file with one token, which it returns.
   std::string token_in(const std::string& file) {
     auto const made = config::make_token("t");
@@ -25,8 +25,12 @@ class ClientRules : public gate_fixture {
     return made->token;
   }
   std::unique_ptr<client_rules> rules;
-  http::client_certificate const certificate{
-      "CN=ci,O=Corp", {"ci.corp", "spiffe://corp/ci"}, std::string(32, '0') + std::string(32, 'a')};
+  http::client_certificate const certificate{.subject = "CN=ci,O=Corp",
+                                             .dns = {"ci.corp"},
+                                             .uris = {"spiffe://corp/ci"},
+                                             .emails = {"ci@corp"},
+                                             .common_names = {"common"},
+                                             .sha256 = std::string(32, '0') + std::string(32, 'a')};
 };
 
 TEST_F(ClientRules, NoRuleIsNobody) {
@@ -49,15 +53,17 @@ TEST_F(ClientRules, TokensAlone) {
   add_client("ci").tokens_file = path("tokens");
   ASSERT_EQ(make(), "");
   EXPECT_EQ(judge({.peer = "1.1.1.1", .token = token, .certificate = {}}), admitted);
-  EXPECT_EQ(judge({.peer = "1.1.1.1", .token = token + "x", .certificate = {}}), token_wanted);
-  EXPECT_EQ(judge({.peer = "1.1.1.1", .token = {}, .certificate = {}}), token_wanted);
+  EXPECT_EQ(judge({.peer = "1.1.1.1", .token = token + "x", .certificate = {}}), refused);
+  EXPECT_EQ(judge({.peer = "1.1.1.1", .token = {}, .certificate = {}}), refused);
+  EXPECT_TRUE(rules->take_tokens());
 }
 
 TEST_F(ClientRules, CertificatesAlone) {
-  add_client("ci").certificates = {"other", "ci.corp"};
+  add_client("ci").certificates = {"dns:other", "dns:ci.corp"};
   ASSERT_EQ(make(), "");
   EXPECT_EQ(judge({.peer = "1.1.1.1", .token = {}, .certificate = &certificate}), admitted);
-  http::client_certificate const other{"CN=x", {"x"}, "00"};
+  http::client_certificate other;
+  other.common_names = other.emails = other.uris = {"ci.corp"};
   EXPECT_EQ(judge({.peer = "1.1.1.1", .token = {}, .certificate = &other}), refused);
   EXPECT_EQ(judge({.peer = "1.1.1.1", .token = "x", .certificate = {}}), refused);
 }
@@ -67,7 +73,7 @@ TEST_F(ClientRules, EveryCriterionThatARuleNamesMustHold) {
   auto& rule = add_client("all");
   rule.networks = {"10.0.0.0/8"};
   rule.tokens_file = path("tokens");
-  rule.certificates = {"CN=ci,O=Corp"};
+  rule.certificates = {"subject:CN=ci,O=Corp"};
   ASSERT_EQ(make(), "");
   for (bool const network : {false, true})
     for (bool const certified : {false, true})
@@ -75,7 +81,7 @@ TEST_F(ClientRules, EveryCriterionThatARuleNamesMustHold) {
            {std::optional<std::string>{}, std::optional<std::string>{"wrong"}, std::optional{token}}) {
         evidence e{network ? "10.0.0.1" : "11.0.0.1", sent, {}};
         if (certified) e.certificate = &certificate;
-        auto const expected = !network || !certified ? refused : sent == token ? admitted : token_wanted;
+        bool const expected = network && certified && sent == token;
         EXPECT_EQ(judge(e), expected) << network << certified << sent.value_or("none");
       }
 }
@@ -91,11 +97,11 @@ TEST_F(ClientRules, RulesAreAlternativesForTheirRepositories) {
   ASSERT_EQ(make(), "");
   evidence const neighbour{"10.0.0.1", {}, {}}, bearer{"1.1.1.1", token, {}}, stranger{"1.1.1.1", {}, {}};
   EXPECT_EQ(judge(neighbour, "open/a/b"), admitted);
-  EXPECT_EQ(judge(neighbour, "group/a"), token_wanted);
+  EXPECT_EQ(judge(neighbour, "group/a"), refused);
   EXPECT_EQ(judge(neighbour, "else/a"), refused);
   EXPECT_EQ(judge(bearer, "group/a"), admitted);
   EXPECT_EQ(judge(bearer, "open/a"), refused);
-  EXPECT_EQ(judge(stranger, "group/a"), token_wanted);
+  EXPECT_EQ(judge(stranger, "group/a"), refused);
   EXPECT_EQ(judge(stranger, "open/a"), refused);
 }
 
@@ -121,7 +127,7 @@ TEST_F(ClientRules, AFileThatBreaksAdmitsNobodyByItAndIsHeardWhenMended) {
   EXPECT_EQ(later(), admitted);
   auto const good = text_of("tokens");
   write("tokens", good + "nonsense\n");
-  EXPECT_EQ(later(), token_wanted);
+  EXPECT_EQ(later(), refused);
   EXPECT_THAT(log_text(), HasSubstr("tokens-file-unusable"));
   EXPECT_THAT(log_text(), HasSubstr("has in line 2 no token"));
   write("tokens", good);
@@ -130,7 +136,7 @@ TEST_F(ClientRules, AFileThatBreaksAdmitsNobodyByItAndIsHeardWhenMended) {
   write("tokens", "# nobody\n");
   rules->reload();
   test::run(io, rules->refresh_files(pool));
-  EXPECT_EQ(judge(bearer), token_wanted) << "reload does not wait for the second to pass";
+  EXPECT_EQ(judge(bearer), refused) << "reload does not wait for the second to pass";
   EXPECT_EQ(log_text().find(token), std::string::npos);
 }
 
@@ -146,18 +152,30 @@ TEST_F(ClientRules, StartErrors) {
   EXPECT_THAT(make(), HasSubstr("10.0.0.0/33"));
   rule.networks.clear();
   EXPECT_THAT(make(), HasSubstr("names no criterion"));
+  rule.certificates = {"ci.corp"};
+  EXPECT_THAT(make(), HasSubstr("`certificates` has `ci.corp`, which does not say"));
 }
 
-TEST_F(ClientRules, CertificateNames) {
+TEST_F(ClientRules, ANameOfOneKindIsNoneOfAnother) {
+  auto const is = [](const http::client_certificate& shown, const std::string& wanted) {
+    auto const parsed = config::parse_certificate_name(wanted);
+    EXPECT_TRUE(parsed.name) << wanted;
+    return is_certificate(shown, *parsed.name);
+  };
   auto const sha = certificate.sha256;
-  for (auto const& wanted : std::vector<std::string>{"CN=ci,O=Corp", "ci.corp", "spiffe://corp/ci", "sha256:" + sha,
-                                                     "sha256:00:00" + sha.substr(4, 28) + std::string(32, 'A')})
-    EXPECT_TRUE(is_certificate(certificate, wanted)) << wanted;
-  for (auto const& wanted : std::vector<std::string>{"", "ci", "CN=ci", "ci.corp.evil", sha, "sha256:", "sha256:00"})
-    EXPECT_FALSE(is_certificate(certificate, wanted)) << wanted;
-  EXPECT_FALSE(is_certificate({"", {}, ""}, "sha256:"));
-  EXPECT_FALSE(is_certificate({"sha256:00", {"sha256:00"}, "11"}, "sha256:00"))
-      << "a name cannot pose as a fingerprint";
+  for (auto const& wanted : std::vector<std::string>{
+           "subject:CN=ci,O=Corp", "dns:ci.corp", "dns:CI.Corp", "uri:spiffe://corp/ci", "email:ci@corp", "cn:common",
+           "sha256:" + sha, "sha256:00:00" + sha.substr(4, 28) + std::string(32, 'A')})
+    EXPECT_TRUE(is(certificate, wanted)) << wanted;
+  for (auto const& wanted :
+       std::vector<std::string>{"subject:CN=ci", "subject:O=Corp,CN=ci", "dns:ci", "dns:ci.corp.evil", "dns:common",
+                                "cn:ci", "cn:ci.corp", "cn:CN=ci,O=Corp", "uri:ci.corp", "uri:SPIFFE://corp/ci",
+                                "email:ci.corp", "subject:ci.corp", "sha256:" + std::string(64, '0')})
+    EXPECT_FALSE(is(certificate, wanted)) << wanted;
+  http::client_certificate poser;
+  poser.dns = poser.uris = poser.emails = poser.common_names = {"CN=ci,O=Corp", sha, "sha256:" + sha};
+  EXPECT_FALSE(is(poser, "subject:CN=ci,O=Corp"));
+  EXPECT_FALSE(is(poser, "sha256:" + sha));
 }
 
 }  // namespace

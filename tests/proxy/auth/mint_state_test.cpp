@@ -86,7 +86,10 @@ TEST_F(MintState, FailuresBackOffAndTheOldOneIsUsedAsLongAsItLasts) {
   auto const nothing = next();
   EXPECT_FALSE(nothing.use || nothing.run || nothing.wait);
   EXPECT_EQ(state.problem(), "still not");
-  EXPECT_TRUE(after(60s).run);
+  auto const again = after(60s);
+  EXPECT_TRUE(again.run);
+  EXPECT_FALSE(again.wait) << "nobody waits for a command that failed last time";
+  EXPECT_FALSE(next().wait);
   state.succeeded(two, 10min, clock.now());
   EXPECT_EQ(state.problem(), "");
   EXPECT_EQ(next().use, two);
@@ -123,6 +126,25 @@ TEST_F(MintState, RenewMakesItAnewBehindTheOldOne) {
   state.failed("no", clock.now());
   state.renew();
   EXPECT_TRUE(next().run) << "whatever the back-off";
+}
+
+TEST_F(MintState, RenewDuringARunIsNotLost) {
+  EXPECT_TRUE(next().run);
+  state.renew();
+  EXPECT_FALSE(next().run) << "one run at a time";
+  state.succeeded(one, 1h, clock.now());
+  auto const again = next();
+  EXPECT_EQ(again.use, one);
+  EXPECT_TRUE(again.run) << "the first may have read what was there before";
+  state.succeeded(two, 1h, clock.now());
+  EXPECT_FALSE(next().run);
+  clock.advance(48min);
+  EXPECT_TRUE(next().run);
+  state.renew();
+  state.failed("no", clock.now());
+  EXPECT_TRUE(next().run) << "whatever the back-off";
+  state.failed("no", clock.now());
+  EXPECT_FALSE(next().run);
 }
 
 TEST_F(MintState, AnEndlessLifeDoesNotOverflow) {

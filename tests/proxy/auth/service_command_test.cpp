@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cache/io/subprocess.hpp"
+#include "proxy/auth/minted_credential.hpp"
 #include "tests/proxy/auth/gate_fixture.hpp"
 
 namespace tankard::proxy::auth {
@@ -106,7 +107,7 @@ TEST_F(ServiceCommand, WaitersOnSeveralLoopsAreServedByOneRun) {
 }
 
 TEST_F(ServiceCommand, AFailureIsASentenceWithoutSecretsAndBacksOff) {
-  add_command("echo hunter2-hunter2; echo 'no key hunter2-hunter2' >&2; exit 7");
+  add_command("echo hunter2-hunter2; echo 'Authorization: hunter3-hunter3' >&2; exit 7");
   ASSERT_EQ(open(), "");
   auto const a = admit();
   ASSERT_TRUE(a.unusable);
@@ -117,11 +118,13 @@ TEST_F(ServiceCommand, AFailureIsASentenceWithoutSecretsAndBacksOff) {
   EXPECT_EQ(header(admit()), *a.unusable);
   EXPECT_EQ(runs(), 1) << "not again within a second";
   EXPECT_THAT(log_text(), HasSubstr("credential-command-failed"));
-  EXPECT_THAT(log_text(), HasSubstr("\"stderr\":\"no key ***\""));
-  EXPECT_EQ(log_text().find("hunter2"), std::string::npos);
+  EXPECT_THAT(log_text(), HasSubstr("\"stderr_bytes\":31"));
+  EXPECT_EQ(log_text().find("hunter"), std::string::npos);
   EXPECT_EQ(count("failed"), 1);
   prints("echo good");
   clock.advance(1s);
+  EXPECT_EQ(header(admit()), *a.unusable) << "tried again behind who asks";
+  settle();
   EXPECT_EQ(shown(), "Bearer good");
 }
 
@@ -161,6 +164,8 @@ TEST_F(ServiceCommand, GarbageIsNoCredential) {
   for (auto const& r : rows) {
     prints(r.body);
     clock.advance(1min);
+    admit();
+    settle();
     auto const a = admit();
     ASSERT_TRUE(a.unusable) << r.body;
     EXPECT_THAT(*a.unusable, HasSubstr(r.problem));
@@ -225,10 +230,66 @@ TEST_F(ServiceCommand, PerRepository) {
   EXPECT_EQ(runs(), 3);
 }
 
-TEST_F(ServiceCommand, AMissingProgramIsUnusableNotAStartError) {
-  add_credential("app").command = {path("none")};
-  ASSERT_EQ(open(), "") << "it may be installed later";
-  EXPECT_THAT(header(admit()), HasSubstr("cannot be started: No such file"));
+TEST_F(ServiceCommand, AMissingProgramIsAStartError) {
+  auto& c = add_credential("app");
+  c.command = {path("none")};
+  EXPECT_THAT(open(), HasSubstr("credential `app` for `git.corp` cannot be had: its command cannot be run: `"));
+  c.command = {write("data", "x", 0600)};
+  EXPECT_THAT(open(), HasSubstr("is no file that tankard may execute"));
+}
+
+TEST_F(ServiceCommand, NobodyWaitsForASecondSlowRun) {
+  add_command("exit 1").command_timeout = 2s;
+  ASSERT_EQ(open(), "");
+  EXPECT_THAT(header(admit()), HasSubstr("failed (exit 1)"));
+  prints("sleep 600");
+  clock.advance(1s);
+  EXPECT_THAT(header(admit()), HasSubstr("failed (exit 1)")) << "what is known, while it is tried again";
+  EXPECT_THAT(header(admit()), HasSubstr("failed (exit 1)"));
+  settle();
+  EXPECT_THAT(header(admit()), HasSubstr("did not end within 2s"));
+  EXPECT_EQ(runs(), 2);
+}
+
+TEST_F(ServiceCommand, TheFirstRunIsWaitedForSoLongOnly) {
+  auto& c = add_command("sleep 1; echo one");
+  auto const turns = cache::async_semaphore::make(1, 10);
+  credential_of const of{.settings = c, .upstream = upstream.name, .index = 0, .principal = "p", .with = parts};
+  auto const minted = std::make_shared<minted_credential>(of, "", command_turns{turns, turns}, 50ms);
+  for (int i = 0; i < 2; ++i) {
+    auto const got = test::run(io, minted->obtain());
+    ASSERT_FALSE(got);
+    EXPECT_THAT(got.error(), HasSubstr("is not there yet: its command runs still"));
+  }
+  EXPECT_TRUE(minted->running());
+  settle();
+  EXPECT_FALSE(minted->running());
+  EXPECT_TRUE(test::run(io, minted->obtain()));
+  EXPECT_EQ(runs(), 1);
+}
+
+TEST_F(ServiceCommand, InventedNamesDoNotKeepKnownOnesWaiting) {
+  auto& c = add_command("case $TANKARD_REPOSITORY in junk*) sleep 600;; *) echo one;; esac");
+  c.per_repository = true;
+  c.command_timeout = 2s;
+  ASSERT_EQ(open(), "");
+  EXPECT_EQ(shown("good/x"), "Bearer one");
+  int refused_at_once = 0, others = 0;
+  auto const request = request_with({});
+  auto const ask = [&](std::string name) -> awaitable<void> {
+    auto const a = co_await gate_->admit(request, name);
+    (a.unusable && a.unusable->find("too many repositories") != std::string::npos ? refused_at_once : others)++;
+  };
+  for (int i = 0; i < 200; ++i)
+    asio::co_spawn(io, ask("junk/" + std::to_string(i)), [](std::exception_ptr e) { EXPECT_FALSE(e); });
+  test::run_until(io, [&] { return refused_at_once == 136; });
+  EXPECT_EQ(others, 0);
+  prints("echo two");
+  clock.advance(11min);
+  auto const begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(shown("good/x"), "Bearer two") << "its credential had expired";
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 2s) << "before the others have ended";
+  test::run_until(io, [&] { return others == 64; });
 }
 
 TEST_F(ServiceCommand, ARunThatIsCutShortLeavesNobodyWaiting) {
@@ -242,6 +303,8 @@ TEST_F(ServiceCommand, ARunThatIsCutShortLeavesNobodyWaiting) {
   }
   prints("echo one");
   clock.advance(1s);
+  admit();
+  settle();
   EXPECT_EQ(shown(), "Bearer one");
 }
 

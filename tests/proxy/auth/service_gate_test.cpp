@@ -58,7 +58,7 @@ TEST_F(ServiceGate, NoRuleIsNobody) {
   expect_refused(admit(), 403);
 }
 
-TEST_F(ServiceGate, AClientThatATokenWouldHelpIsAskedForOne) {
+TEST_F(ServiceGate, WhereAnyRuleTakesTokensClientsAreAskedForOneWhateverTheyName) {
   auto const token = config::make_token("t");
   add_file("bot");
   auto& rule = add_client("ci");
@@ -67,7 +67,7 @@ TEST_F(ServiceGate, AClientThatATokenWouldHelpIsAskedForOne) {
   ASSERT_EQ(open(), "");
   expect_refused(admit(), 401);
   expect_refused(admit(request_with({{"Authorization", "Bearer wrong"}})), 401);
-  expect_refused(admit(request_with({{"Authorization", "Bearer " + token->token}}), "other/x"), 403);
+  expect_refused(admit(request_with({{"Authorization", "Bearer " + token->token}}), "other/x"), 401);
   auto const a = admit(request_with({{"Authorization", "Bearer " + token->token}}));
   ASSERT_TRUE(a.who);
   EXPECT_EQ(a.who->headers["Authorization"], "Bearer hunter2-hunter2");

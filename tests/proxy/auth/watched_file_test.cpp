@@ -73,7 +73,7 @@ TEST_F(WatchedFile, ReloadLooksAtOnce) {
   f->reload();
   test::run(io, refresh(f, pool));
   EXPECT_EQ(text(*f), "two");
-  EXPECT_FALSE(f->begin_look());
+  EXPECT_FALSE(watched_file<secret>::begin_look(f));
 }
 
 TEST_F(WatchedFile, OneLooksWhileOthersGoOn) {
@@ -81,13 +81,16 @@ TEST_F(WatchedFile, OneLooksWhileOthersGoOn) {
   auto const f = watch("s");
   ASSERT_TRUE(f->load());
   clock.advance(1s);
-  EXPECT_TRUE(f->begin_look());
-  EXPECT_FALSE(f->begin_look());
-  f->look();
-  EXPECT_FALSE(f->begin_look());
+  auto first = watched_file<secret>::begin_look(f);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(watched_file<secret>::begin_look(f));
+  first->look();
+  first = nullptr;
+  EXPECT_FALSE(watched_file<secret>::begin_look(f));
   clock.advance(1s);
-  EXPECT_TRUE(f->begin_look());
-  f->look();
+  EXPECT_TRUE(watched_file<secret>::begin_look(f)) << "and gone without a look";
+  clock.advance(1s);
+  EXPECT_TRUE(watched_file<secret>::begin_look(f)) << "one that failed keeps nobody from the next";
 }
 
 TEST_F(WatchedFile, AMissingFileAtStartIsAnError) {

@@ -40,16 +40,18 @@ TEST_F(Listeners, ByDefaultThereIsPlainLoopbackOnly) {
   EXPECT_TRUE(r.value.front.trusted_proxies.empty());
   EXPECT_FALSE(r.value.front.proxy_protocol);
   EXPECT_EQ(r.value.front.listen_mode, 0660u);
+  EXPECT_EQ(r.value.admin_listener.listen_mode, 0600u);
 }
 
 TEST_F(Listeners, EveryKindOfAddressIsTaken) {
   auto const r = with(tls, {"listen=unix:/run/t.sock", "admin.listen=systemd:admin", "listen_mode=0666",
-                            "trusted_proxies=unix,10.0.0.0/8", "proxy_protocol=true"});
+                            "admin.listen_mode=0640", "trusted_proxies=unix,10.0.0.0/8", "proxy_protocol=true"});
   ASSERT_TRUE(r.ok()) << r.problems[0];
   EXPECT_EQ(r.value.listen.type, endpoint::kind::local);
   EXPECT_EQ(r.value.listen.name, "/run/t.sock");
   EXPECT_EQ(r.value.admin_listener.listen.name, "admin");
   EXPECT_EQ(r.value.front.listen_mode, 0666u);
+  EXPECT_EQ(r.value.admin_listener.listen_mode, 0640u);
   EXPECT_EQ(problems(tls, {"listen=none"}), "");
 }
 

@@ -46,7 +46,7 @@ TEST(ServiceRules, TablesAreRead) {
       "[upstream.x.credential.app]\ncommand = [\"/bin/mint\", \"--app\"]\ncommand_timeout = \"5s\"\nlifetime = \"1h\"\n"
       "per_repository = true\n"
       "[upstream.x.client.ci]\nrepositories = [\"b\"]\nnetworks = [\"10.0.0.0/8\"]\ntokens_file = \"/t\"\n"
-      "certificates = [\"ci.corp\"]\n",
+      "certificates = [\"dns:ci.corp\"]\n",
       asks_for_certificates());
   ASSERT_TRUE(r.ok()) << r.problems[0];
   auto const& u = r.value.upstreams.at(0);
@@ -71,7 +71,7 @@ TEST(ServiceRules, TablesAreRead) {
   EXPECT_THAT(ci.repositories, ElementsAre("b"));
   EXPECT_THAT(ci.networks, ElementsAre("10.0.0.0/8"));
   EXPECT_EQ(ci.tokens_file, "/t");
-  EXPECT_THAT(ci.certificates, ElementsAre("ci.corp"));
+  EXPECT_THAT(ci.certificates, ElementsAre("dns:ci.corp"));
 }
 
 TEST(ServiceRules, InlineTablesKeepTheirOrder) {
@@ -149,7 +149,10 @@ TEST(ServiceRules, MistakesAreSentences) {
       {"[upstream.x.client.any]\n", "`upstream.x.client.any` at t.toml:7 names no criterion, so it would admit"},
       {"[upstream.x.client.any]\nrepositories=['a']", "names no criterion, so it would admit everybody"},
       {"[upstream.x.client.any]\nnetworks=['10.0.0.0/33']", "`upstream.x.client.any.networks` at t.toml:8 has `10.0"},
-      {"[upstream.x.client.any]\ncertificates=['']", "has an empty name"},
+      {"[upstream.x.client.any]\ncertificates=['dns:']", "has an empty name"},
+      {"[upstream.x.client.any]\ncertificates=['ci.corp']",
+       "certificates` at t.toml:8 has `ci.corp`, which does not say what of a certificate it names: put `dns:`"},
+      {"[upstream.x.client.any]\ncertificates=['spiffe://corp/ci']", "which does not say what of a certificate"},
       {"[upstream.x.client.any]\ncertificates=['sha256:abc']", "has `sha256:` without a fingerprint of 64"},
       {"[upstream.x.client.any]\nnetwork=['::1']",
        "unknown key `upstream.x.client.any.network` at t.toml:8, did you mean `upstream.x.client.any.networks`?"},
@@ -166,6 +169,37 @@ TEST(ServiceRules, MistakesAreSentences) {
   }
 }
 
+TEST(ServiceRules, AHeaderMustGoUpstreamAsItIs) {
+  auto const made = [](const std::string& header) {
+    return with("[upstream.x.credential.b]\ntype='header'\nsecret_file='/s'\nheader='" + header + "'").ok();
+  };
+  for (auto const* taken : {"Host",
+                            "Connection",
+                            "Keep-Alive",
+                            "Proxy-Connection",
+                            "Proxy-Authenticate",
+                            "Proxy-Authorization",
+                            "Proxy-Authentication-Info",
+                            "TE",
+                            "Trailer",
+                            "Transfer-Encoding",
+                            "Upgrade",
+                            "Content-Length",
+                            "Expect",
+                            "Accept",
+                            "User-Agent",
+                            "Git-Protocol",
+                            "Pragma",
+                            "Cache-Control",
+                            "traceparent",
+                            "tracestate",
+                            "x-request-id",
+                            "Accept-Language",
+                            "Content-Anything"})
+    EXPECT_FALSE(made(taken)) << taken;
+  for (auto const* free : {"PRIVATE-TOKEN", "X-Api-Key", "Authorization", "JOB-TOKEN"}) EXPECT_TRUE(made(free)) << free;
+}
+
 TEST(ServiceRules, UnknownKeysOfSetNameTheNearest) {
   flags f;
   f.sets = {"upstream.x.credential.bot.usr=alice"};
@@ -174,7 +208,7 @@ TEST(ServiceRules, UnknownKeysOfSetNameTheNearest) {
 }
 
 TEST(ServiceRules, CertificatesNeedAnAuthority) {
-  auto const rule = std::string{good} + "[upstream.x.client.ci]\ncertificates=['ci.corp']\n";
+  auto const rule = std::string{good} + "[upstream.x.client.ci]\ncertificates=['dns:ci.corp']\n";
   EXPECT_THAT(with(rule).problems,
               ElementsAre(HasSubstr("`upstream.x.client.ci.certificates` at t.toml:8 can never hold: "
                                     "clients are asked for a certificate where `tls.client_ca`")));

@@ -8,10 +8,9 @@ namespace {
 using headers = std::vector<std::pair<const char*, std::string>>;
 
 request_head believed(const headers& sent, const char* peer = "10.0.0.1",
-                      const std::vector<std::string>& trusted = {"10.0.0.0/8", "unix", "fd00::/8"}, bool tls = false) {
+                      const std::vector<std::string>& trusted = {"10.0.0.0/8", "unix", "fd00::/8"}) {
   request_head head;
   head.peer = peer;
-  head.tls = tls;
   for (auto const& [name, value] : sent) head.headers.insert(name, value);
   believe_forwarded(head, *net::address_ranges::parse(trusted));
   return head;
@@ -50,21 +49,6 @@ TEST(Forwarded, TheWalkIsBounded) {
   EXPECT_EQ(peer_by({{"X-Forwarded-For", many + ",10.0.0.9"}}), "10.0.0.9");
 }
 
-TEST(Forwarded, TlsIsWhatEveryEntrySays) {
-  auto const tls = [](const std::string& proto, bool before = false) {
-    return believed({{"X-Forwarded-Proto", proto}}, "10.0.0.1", {"10.0.0.1"}, before).tls;
-  };
-  EXPECT_TRUE(tls("https"));
-  EXPECT_TRUE(tls("HTTPS"));
-  EXPECT_TRUE(tls("https, https"));
-  EXPECT_FALSE(tls("http"));
-  EXPECT_FALSE(tls("https, http")) << "the first may be the client's own";
-  EXPECT_FALSE(tls(""));
-  EXPECT_FALSE(tls("http", true)) << "the proxy speaks TLS to us, the client did not to it";
-  EXPECT_TRUE(believed({}, "10.0.0.1", {"10.0.0.1"}, true).tls);
-  EXPECT_FALSE(believed({{"X-Forwarded-Proto", "https"}, {"X-Forwarded-Proto", "http"}}).tls);
-}
-
 TEST(Forwarded, TheProxysOwnHeadersAreGoneAndOthersStay) {
   auto const head = believed({{"Host", "h"},
                               {"x-forwarded-for", "192.0.2.7"},
@@ -83,12 +67,21 @@ TEST(Forwarded, TheProxysOwnHeadersAreGoneAndOthersStay) {
   EXPECT_EQ(left, (std::vector<std::string>{"Host", "Via", "X-Forwarded-User", "Authorization"}));
 }
 
+TEST(Forwarded, HeadersOfBalancersAreGone) {
+  for (auto const* name : {"X-Amzn-Trace-Id", "x-cloud-trace-context", "X-Request-Start", "X-Envoy-External-Address",
+                           "x-envoy-attempt-count", "X-B3-TraceId", "X-B3-Sampled", "CF-Ray", "cf-connecting-ip",
+                           "CDN-Loop", "True-Client-IP", "X-Client-IP", "X-Original-URL", "X-Original-Forwarded-For"})
+    EXPECT_EQ(believed({{name, "a"}, {name, "b"}}).headers.count(name), 0u) << name;
+  for (auto const* name : {"X-Envoy", "X-B3", "CF", "X-Amzn-Oidc-Data", "X-Client-Token", "Authorization"})
+    EXPECT_EQ(believed({{name, "a"}}).headers.count(name), 1u) << name;
+  EXPECT_EQ(believed({{"X-Amzn-Trace-Id", "a"}}, "192.0.2.7").headers.count("X-Amzn-Trace-Id"), 1u);
+}
+
 TEST(Forwarded, FromOthersNothingIsBelievedAndNothingRemoved) {
   headers const sent{{"X-Forwarded-For", "10.0.0.1"}, {"X-Forwarded-Proto", "https"}, {"X-Real-IP", "10.0.0.1"}};
   for (auto const* peer : {"192.0.2.7", "unknown", ""}) {
     auto const head = believed(sent, peer);
     EXPECT_EQ(head.peer, peer);
-    EXPECT_FALSE(head.tls);
     EXPECT_EQ(std::distance(head.headers.begin(), head.headers.end()), 3);
   }
   EXPECT_EQ(believed(sent, "unix", {"127.0.0.1"}).peer, "unix");

@@ -91,6 +91,24 @@ TEST_F(ServerDrain, WhatDoesNotEndIsCut) {
   EXPECT_EQ(server->stats().open_connections, 0u);
 }
 
+TEST_F(ServerDrain, AnAnswerThatOnlyItsEndDelimitsIsCutByAReset) {
+  gate never;
+  auto handler = [&](http::exchange& x) -> awaitable<void> {
+    co_await x.start(200, "OK", {}, std::nullopt);
+    co_await x.write(asio::buffer("part", 4));
+    co_await never.pass();
+  };
+  serve(handler);
+  raw_client client(port);
+  client.send("GET / HTTP/1.0\r\n\r\n");
+  client.read_until("part");
+  auto done = drain_later(10ms);
+  client.read_to_end();
+  EXPECT_TRUE(client.was_reset()) << "a proper end would make it look whole";
+  never.open();
+  done.get();
+}
+
 TEST_F(ServerDrain, ManyConnectionsEnd) {
   serve_echo();
   std::vector<std::unique_ptr<raw_client>> clients;

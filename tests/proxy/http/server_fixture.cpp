@@ -44,7 +44,7 @@ void ServerFixture::serve_echo(http::server_limits limits) {
     headers.set("X-Target", x.request().target);
     headers.set("X-Method", x.request().method_name);
     headers.set("X-Peer", x.request().peer);
-    headers.set("X-Tls", x.request().tls ? "yes" : "no");
+    headers.set("X-User", x.request().local_user ? std::to_string(*x.request().local_user) : "none");
     if (x.request().certificate) headers.set("X-Subject", x.request().certificate->subject);
     co_await x.respond(200, std::move(headers), body);
   };

@@ -3,48 +3,10 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "proxy/net/tls_certificates.hpp"
-#include "server_fixture.hpp"
-#include "tests/support/temp_dir.hpp"
-#include "tests/support/test_ca.hpp"
+#include "server_tls_fixture.hpp"
 
 namespace tankard::test {
 namespace {
-
-constexpr std::string_view get = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
-constexpr std::string_view get_and_close = "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-
-class ServerTls : public ServerFixture {
- protected:
-  test_ca ca;
-  temp_dir folder;
-  std::filesystem::path const certificate = folder.path() / "crt", key = folder.path() / "key";
-  std::unique_ptr<net::tls_certificates> certificates;
-  openssl_ptr<SSL_CTX> const trusting = ca.client();
-  std::uint16_t tls_port = 0;
-
-  ServerTls() { ca.issue("server", "DNS:localhost").write(certificate, key); }
-  ~ServerTls() override { drain(0s); }
-
-  /// Beside the plain listener of the fixture.
-  void listen_tls(net::client_certificates clients = net::client_certificates::off) {
-    auto opened = net::tls_certificates::open(
-        {.certificate = certificate, .key = key, .client_ca = ca.file(), .clients = clients});
-    ASSERT_TRUE(opened.has_value()) << opened.error();
-    certificates = std::move(*opened);
-    auto socket = net::open_tcp("127.0.0.1", 0);
-    ASSERT_TRUE(socket.has_value()) << socket.error();
-    tls_port = socket->port;
-    server->listen(std::move(*socket), [this] { return certificates->context(); });
-  }
-  /// What the server answers to a request of a client with this certificate; not valid where it does not.
-  raw_answer ask_with(const issued* own) {
-    const auto context = ca.client(own);
-    raw_client client(tls_port);
-    if (!client.start_tls(context.get()) || !client.send(get_and_close)) return {};
-    return client.read_answer();
-  }
-};
 
 TEST_F(ServerTls, AnswersAndKeepsTheConnection) {
   serve_echo();
@@ -55,13 +17,9 @@ TEST_F(ServerTls, AnswersAndKeepsTheConnection) {
     client.send(get);
     const auto answer = client.read_answer();
     EXPECT_EQ(answer.status, 200u);
-    EXPECT_EQ(answer.header("x-tls"), "yes");
     EXPECT_EQ(answer.header("x-peer"), "127.0.0.1");
     EXPECT_EQ(answer.header("x-subject"), "");
   }
-  raw_client plain(port);
-  plain.send(get);
-  EXPECT_EQ(plain.read_answer().header("x-tls"), "no");
 }
 
 TEST_F(ServerTls, LargeBodiesGoBothWays) {
@@ -297,64 +255,29 @@ TEST_F(ServerTls, ANewCertificateIsForNewConnections) {
   EXPECT_EQ(before.read_answer().status, 200u);
 }
 
-TEST_F(ServerTls, ClientCertificatesAreAskedForAndVerified) {
-  serve_echo();
-  listen_tls(net::client_certificates::optional);
-  const auto known = ca.issue("ci", "DNS:runner.example");
-  const auto ended = ca.issue("late", "", -60);
-  const test_ca stranger;
-  const auto unknown = stranger.issue("ci", "DNS:runner.example");
-  EXPECT_EQ(ask_with(nullptr).status, 200u);
-  EXPECT_EQ(ask_with(nullptr).header("x-subject"), "");
-  EXPECT_EQ(ask_with(&known).header("x-subject"), "CN=ci");
-  EXPECT_FALSE(ask_with(&unknown).valid);
-  EXPECT_FALSE(ask_with(&ended).valid);
-}
-
-TEST_F(ServerTls, ClientCertificatesMayBeRequired) {
-  serve_echo();
-  listen_tls(net::client_certificates::required);
-  const auto known = ca.issue("ci", "");
-  EXPECT_FALSE(ask_with(nullptr).valid);
-  EXPECT_EQ(ask_with(&known).status, 200u);
-  const auto context = ca.client(&known);
-  raw_client first(tls_port);
-  ASSERT_TRUE(first.start_tls(context.get()));
-  first.send(get_and_close);
-  EXPECT_TRUE(first.read_answer().complete);
-  SSL_SESSION* const session = SSL_get1_session(first.tls());
-  EXPECT_FALSE(SSL_SESSION_is_resumable(session)) << "verified at every connection";
-  SSL_SESSION_free(session);
-}
-
-TEST_F(ServerTls, WithoutClientCertificatesSessionsResume) {
-  serve_echo();
+TEST_F(ServerTls, OfTlsThereAreSoMany) {
+  http::server_limits limits;
+  limits.max_tls_connections = 1;
+  std::atomic<int> told = 0;
+  edge.refused = [&](std::string_view, std::string_view cause) { told += cause.find("TLS") != cause.npos ? 1 : 0; };
+  serve_echo(limits);
   listen_tls();
-  raw_client first(tls_port);
+  raw_client first(tls_port), second(tls_port), plain(port);
   ASSERT_TRUE(first.start_tls(trusting.get()));
-  first.send(get_and_close);
-  EXPECT_TRUE(first.read_answer().complete);
-  SSL_SESSION* const session = SSL_get1_session(first.tls());
-  EXPECT_TRUE(SSL_SESSION_is_resumable(session));
-  SSL_SESSION_free(session);
-}
-
-TEST(ClientCertificate, NamesAreThoseOfItsKindsAndTheCommonName) {
-  const test_ca ca;
-  const auto shown = ca.issue("ci runner", "DNS:a.example,URI:spiffe://x/y,email:ci@example.org,IP:192.0.2.1");
-  const auto got = http::describe(shown.certificate.get());
-  EXPECT_EQ(got.subject, "CN=ci runner");
-  EXPECT_EQ(got.names, (std::vector<std::string>{"a.example", "spiffe://x/y", "ci@example.org", "ci runner"}));
-  EXPECT_EQ(got.sha256, shown.fingerprint());
-  EXPECT_EQ(got.sha256.size(), 64u);
-}
-
-TEST(ClientCertificate, SubjectsAreOneLine) {
-  const test_ca ca;
-  const auto odd = ca.issue("a,b\nCN=admin", "");
-  const auto got = http::describe(odd.certificate.get());
-  EXPECT_EQ(got.subject, "CN=a\\,b\\0ACN=admin");
-  EXPECT_TRUE(got.names.empty()) << "a name with a line break is made to be misread";
+  ASSERT_TRUE(second.start_tls(trusting.get()));
+  const auto refused = second.read_answer();
+  EXPECT_EQ(refused.status, 503u);
+  EXPECT_EQ(refused.body, "tankard: too many TLS connections\n");
+  plain.send(get);
+  EXPECT_EQ(plain.read_answer().status, 200u);
+  first.send(get);
+  EXPECT_EQ(first.read_answer().status, 200u);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(server->stats().rejected_tls_connections, 1u);
+  EXPECT_EQ(server->stats().open_tls_connections, 1u);
+  first.close();
+  EXPECT_TRUE(wait_for([](const auto& s) { return s.open_tls_connections == 0; }));
+  EXPECT_EQ(ask_with(nullptr).status, 200u);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ struct LocalSocket : testing::Test {
     return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   mode_t mode_of_file() const {
-    struct stat st {};
+    struct stat st{};
     ::lstat(path.c_str(), &st);
     return st.st_mode & 07777;
   }
@@ -61,8 +61,17 @@ TEST_F(LocalSocket, HasTheModeThatIsAskedForAndGoesWithItsOwner) {
     EXPECT_EQ(opened->front().port, 0);
     EXPECT_TRUE(opened->front().is_local());
     EXPECT_TRUE(can_connect());
+    EXPECT_TRUE(opened->front().is_for_every_user());
+    ::chmod(path.c_str(), 0664);
+    EXPECT_FALSE(opened->front().is_for_every_user());
   }
   EXPECT_FALSE(fs::exists(fs::symlink_status(path)));
+}
+
+TEST(ListeningSocket, WhatHasNoFileIsForEveryUserOfTheMachine) {
+  EXPECT_TRUE((listening_socket{.fd = {}, .family = AF_UNIX, .address = "unix:@t"}.is_for_every_user()));
+  EXPECT_TRUE((listening_socket{.fd = {}, .family = AF_UNIX, .address = "unix:/no/such"}.is_for_every_user()));
+  EXPECT_FALSE((listening_socket{.fd = {}, .family = AF_INET, .address = "127.0.0.1"}.is_for_every_user()));
 }
 
 TEST_F(LocalSocket, OneThatADeadProcessLeftIsReplaced) {
