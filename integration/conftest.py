@@ -4,11 +4,15 @@ import os
 
 import pytest
 
+from support.clock import ShiftedClock
 from support.fault_proxy import FaultProxy
+from support.files import place
 from support.git import Git
 from support.gitrepo import Repository, typical
+from support.people import Person
 from support.tankard import Tankard
-from support.upstream import Upstream
+from support.traces import Life
+from support.upstream import PASSWORD, USER, Upstream
 
 _numbers = itertools.count(1)
 
@@ -85,6 +89,65 @@ def run_tankard(faults):
 @pytest.fixture
 def tankard(run_tankard):
     return run_tankard()
+
+
+@pytest.fixture
+def clock():
+    return ShiftedClock()
+
+
+@pytest.fixture
+def person(host):
+    """person("ann") -> an account on the host, with a name that no other test has."""
+    return lambda name: Person(host, f"{name}-{next(_numbers)}")
+
+
+@pytest.fixture
+def ann(person):
+    return person("annabella")
+
+
+@pytest.fixture
+def bob(person):
+    return person("bobadilla")
+
+
+@pytest.fixture
+def life(host, git):
+    """life("one", ann, bob) -> a private repository that these people may see."""
+    def make(name, *people, path=None):
+        path = path or f"team/repo-{next(_numbers)}.git"
+        made = Life(git, host.path(path), f"{name}-{next(_numbers)}")
+        made.path = path
+        host.allow(path, *(p.name for p in people))
+        return made
+    return make
+
+
+@pytest.fixture
+def secret(life, ann, bob):
+    """A private repository that ann and bob may see."""
+    return life("secret", ann, bob)
+
+
+@pytest.fixture
+def secret_file(tmp_path):
+    return place(tmp_path / "secret", PASSWORD + "\n")
+
+
+@pytest.fixture
+def service(run_tankard, faults, secret_file):
+    """service(networks=.., tokens_file=..) -> tankard in service mode, with one credential and a rule of that."""
+    def make(credential=None, start=True, clock=None, rules=(), **rule):
+        table = f"upstream.{faults.name}"
+        settings = {f"{table}.auth.mode": "service"}
+        for key, value in (credential or {"user": USER, "secret_file": secret_file}).items():
+            settings[f"{table}.credential.bot.{key}"] = value
+        for number, criteria in enumerate([*rules, *([rule] if rule else [])]):
+            for key, value in criteria.items():
+                settings[f"{table}.client.rule-{number}.{key}"] = value
+        return run_tankard(settings=settings, start=start, clock=clock)
+    return make
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -11,10 +11,10 @@ import threading
 import pytest
 
 from support import http, pkt
+from support.access import ask_all, is_refused, is_shown, must_come_later, must_log_in, restart_in_an_outage, visit
 from support.access_upstream import CHALLENGE, AccessUpstream
-from support.clock import ShiftedClock
 from support.fault_proxy import Edit, EndEarly, Gate, Hang, HoldBody, Reset, Respond, Truncate
-from support.people import CredentialHelper, Person
+from support.people import CredentialHelper
 from support.processes import wait_until
 from support.tankard import Tankard
 from support.traces import PREFIXES, Life, told
@@ -35,96 +35,8 @@ def _refuses_with_403(host):
 
 
 @pytest.fixture
-def clock():
-    return ShiftedClock()
-
-
-@pytest.fixture
 def tankard(run_tankard, clock):
     return run_tankard(clock=clock)
-
-
-@pytest.fixture
-def person(host):
-    """person("ann") -> an account on the host, with a name that no other test has."""
-    return lambda name: Person(host, f"{name}-{next(_numbers)}")
-
-
-@pytest.fixture
-def ann(person):
-    return person("annabella")
-
-
-@pytest.fixture
-def bob(person):
-    return person("bobadilla")
-
-
-@pytest.fixture
-def life(host, git):
-    """life("one", ann, bob) -> a private repository that these people may see."""
-    def make(name, *people, path=None):
-        path = path or f"team/repo-{next(_numbers)}.git"
-        made = Life(git, host.path(path), f"{name}-{next(_numbers)}")
-        made.path = path
-        host.allow(path, *(p.name for p in people))
-        return made
-    return make
-
-
-@pytest.fixture
-def secret(life, ann, bob):
-    """A private repository that ann and bob may see."""
-    return life("secret", ann, bob)
-
-
-def ask_all(tankard, repository, headers=()):
-    """Every question that shows something of a repository."""
-    return [tankard.advertisement(repository.path, headers), tankard.ls_refs(repository.path, *PREFIXES, headers=headers),
-            tankard.fetch(repository.path, *repository.tips(), headers=headers)]
-
-
-def visit(tankard, repository, person=None):
-    """Looks at it and clones it, as git would: git shows its credential when it is asked for one."""
-    headers = person.header if person else ()
-    tankard.advertisement(repository.path)
-    for answer in ask_all(tankard, repository, headers):
-        assert answer.status == 200 and answer.whole, answer
-    assert told(answer, [repository]), answer
-    tankard.wait_quiet()
-
-
-def is_shown(tankard, repository, headers):
-    """Listing and pack, as they are now."""
-    advertisement, listing, pack = ask_all(tankard, repository, headers)
-    assert advertisement.status == 200 and "version 2" in pkt.texts(advertisement.body), advertisement
-    assert pkt.listing(listing.body) == repository.listing, listing
-    assert pack.status == 200 and told(pack, [repository]), pack
-
-
-def is_refused(tankard, repository, headers, statuses, lives=()):
-    """Whatever is asked gets one of these, and nothing of the repository."""
-    for answer in ask_all(tankard, repository, headers):
-        assert answer.status in statuses, answer
-        assert told(answer, [repository, *lives], but=repository.tips()) == set() and b"PACK" not in answer.body, answer
-
-
-def must_come_later(tankard, repository, headers, lives=()):
-    """What a credential without a live allow is told in an outage: nothing, and to keep what it has."""
-    is_refused(tankard, repository, headers, [503], lives)
-    for answer in ask_all(tankard, repository, headers):
-        assert answer.header("WWW-Authenticate") is None and int(answer.header("Retry-After")) > 0, answer
-
-
-def must_log_in(tankard, repository, challenge=(CHALLENGE,)):
-    is_refused(tankard, repository, (), [401])
-    for answer in ask_all(tankard, repository):
-        assert answer.all("WWW-Authenticate") == list(challenge), answer
-
-
-def restart_in_an_outage(tankard, faults):
-    faults.vanish()
-    tankard.restart() if tankard.alive else tankard.start()
 
 
 class TestCredentialHelper:

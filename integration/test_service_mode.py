@@ -11,6 +11,7 @@ import pytest
 
 from support import http, pkt
 from support.certificates import Authority
+from support.files import place
 from support.processes import wait_until
 from support.tankard import binary, environment
 from support.upstream import PASSWORD, USER
@@ -22,16 +23,6 @@ EVERYWHERE = "127.0.0.0/8"
 
 def basic(user, password):
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def place(path, text, mode=0o600):
-    """Written beside and renamed: nobody sees half of it."""
-    beside = str(path) + ".new"
-    with open(beside, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(beside, mode)
-    os.rename(beside, path)
-    return str(path)
 
 
 def content_of(folder):
@@ -68,26 +59,6 @@ def password_of_host(host):
         place(os.path.join(host.root, "htpasswd"), f"{USER}:{{PLAIN}}{password}\n", 0o644)
     yield change
     change(PASSWORD)
-
-
-@pytest.fixture
-def secret_file(tmp_path):
-    return place(tmp_path / "secret", PASSWORD + "\n")
-
-
-@pytest.fixture
-def service(run_tankard, faults, secret_file):
-    """service(networks=.., tokens_file=..) -> tankard in service mode, with one credential and a rule of that."""
-    def make(credential=None, start=True, rules=(), **rule):
-        table = f"upstream.{faults.name}"
-        settings = {f"{table}.auth.mode": "service"}
-        for key, value in (credential or {"user": USER, "secret_file": secret_file}).items():
-            settings[f"{table}.credential.bot.{key}"] = value
-        for number, criteria in enumerate([*rules, *([rule] if rule else [])]):
-            for key, value in criteria.items():
-                settings[f"{table}.client.rule-{number}.{key}"] = value
-        return run_tankard(settings=settings, start=start)
-    return make
 
 
 @pytest.fixture
