@@ -24,7 +24,8 @@ namespace tankard::proxy::handlers {
 namespace {
 
 constexpr std::chrono::milliseconds indexing_limit{60'000};  // for a first pack to be indexed, in an outage
-constexpr std::chrono::seconds permit_limit{60};             // for a place among the children
+constexpr std::size_t peeked = 16u << 10;
+constexpr std::chrono::seconds permit_limit{60};  // for a place among the children
 
 /// One fetch on its way.
 struct fetching {
@@ -108,10 +109,14 @@ void report_end(fetching& f, const relayed& end, cache::boot_point begun) {
   f.x.report().detail = end.broken->cause;
 }
 
+/// Whether an answer begins with an ERR pkt-line (gitprotocol-pack, "pkt-line Format").
+bool says_no(std::string_view first) { return first.size() >= 8 && first.substr(4, 4) == "ERR "; }
+
 struct answered {
   std::unique_ptr<upstream::call> call;
   upstream::response_head head;
   std::optional<upstream::whole_answer> rest;  ///< of what is no pack
+  std::string first;  ///< bytes of a good answer, where they are looked at before the client gets them
   upstream::classified meaning;
 
   bool is(upstream::verdict v) const noexcept { return meaning.what == v; }
@@ -121,8 +126,14 @@ awaitable<upstream::outcome_of<answered>> ask(fetching& f) {
   if (!call) co_return call.error();
   auto head = co_await (*call)->read_head();
   if (!head) co_return head.error();
-  answered a{.call = std::move(*call), .head = std::move(*head), .rest = {}, .meaning = {}};
+  answered a{.call = std::move(*call), .head = std::move(*head), .rest = {}, .first = {}, .meaning = {}};
   a.meaning = upstream::classify(a.head, http::upload_pack_result_type);
+  if (a.is(upstream::verdict::ok) && speaks_for_upstream(f.r)) {
+    a.first.resize(peeked);
+    auto const n = co_await a.call->read(asio::buffer(a.first));
+    if (!n) co_return n.error();
+    a.first.resize(*n);
+  }
   bool const odd = a.head.status == 403 || a.is(upstream::verdict::outage) || a.is(upstream::verdict::limited);
   if (!odd) co_return a;
   a.rest = co_await upstream::read_rest(*a.call, a.head);
@@ -151,11 +162,16 @@ awaitable<void> relay_pack(fetching& f, answered& from, bool keep, reason why, c
   if (from.rest) {
     co_return co_await relay_whole(f.s, f.x, v, f.r.repo.site, f.r.upstream_target(), *from.rest);
   }
+  if (says_no(from.first)) {  // gitolite says it inside a 200, and to whom
+    co_return co_await say_err(
+        f.x, {outcome::denied, why}, http::upload_pack_result_type,
+        fmt::format("tankard: {} refuses to send this of {}", f.r.repo.site.settings.url(), f.r.repo.key.path));
+  }
   set_verdict(f.x, v, "upstream");
   std::unique_ptr<kept_pack> kept;
   if (keep && good) kept = co_await kept_pack::begin(f.s, f.r.repo, f.r.who, f.snapshot->generation);
   auto headers = relayed_headers(f.s, f.r.repo.site, f.r.upstream_target(), from.head);
-  auto const end = co_await relay_stream(f.x, *from.call, from.head, std::move(headers), kept.get());
+  auto const end = co_await relay_stream(f.x, *from.call, from.head, std::move(headers), kept.get(), from.first);
   if (kept && end.end == relay_end::whole) kept->seal(f.asked.wants);
   if (good && end.end != relay_end::upstream_broke) {
     auto const took = f.s.clock.now() - begun;

@@ -1,5 +1,7 @@
 #include "proxy/handlers/relay_stream.hpp"
 
+#include <algorithm>
+
 namespace tankard::proxy::handlers {
 namespace {
 
@@ -8,20 +10,25 @@ constexpr std::size_t piece = 128u << 10;
 }  // namespace
 
 awaitable<relayed> relay_stream(http::exchange& x, upstream::call& call, const upstream::response_head& head,
-                                http::fields headers, onlooker* watching) {
+                                http::fields headers, onlooker* watching, std::string_view first) {
   auto const started = co_await x.start(head.status, head.reason_phrase, std::move(headers), head.content_length);
   if (!started) co_return relayed{relay_end::client_gone, std::nullopt};
-  std::string buffer(piece, '\0');
+  std::string buffer(first);
+  std::size_t have = first.size();
+  buffer.resize(std::max(piece, first.size()));
   for (;;) {
+    if (have > 0) {
+      if (watching != nullptr) co_await watching->see(std::string_view(buffer).substr(0, have));
+      auto const written = co_await x.write(asio::buffer(buffer.data(), have));
+      if (!written) co_return relayed{relay_end::client_gone, std::nullopt};
+    }
     auto const n = co_await call.read(asio::buffer(buffer));
     if (!n) {
       x.abort();
       co_return relayed{relay_end::upstream_broke, n.error()};
     }
-    if (*n == 0) break;
-    if (watching != nullptr) co_await watching->see(std::string_view(buffer).substr(0, *n));
-    auto const written = co_await x.write(asio::buffer(buffer.data(), *n));
-    if (!written) co_return relayed{relay_end::client_gone, std::nullopt};
+    have = *n;
+    if (have == 0) break;
   }
   auto const ended = co_await x.finish();
   co_return relayed{ended ? relay_end::whole : relay_end::client_gone, std::nullopt};

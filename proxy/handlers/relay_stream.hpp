@@ -23,8 +23,9 @@ class onlooker {
   virtual awaitable<void> see(std::string_view bytes) = 0;
 };
 
-/// Sends head and body; ends properly only if the upstream did, breaks the connection otherwise.
+/// Sends head and body, whose beginning was read already (`first`); ends properly only if the upstream did, breaks the
+/// connection otherwise.
 awaitable<relayed> relay_stream(http::exchange& x, upstream::call& call, const upstream::response_head& head,
-                                http::fields headers, onlooker* watching);
+                                http::fields headers, onlooker* watching, std::string_view first = {});
 
 }  // namespace tankard::proxy::handlers

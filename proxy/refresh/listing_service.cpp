@@ -73,7 +73,8 @@ bool listing_service::question::in_own_words() const { return !refs || *refs == 
 
 awaitable<void> listing_service::ask_whether_public(repo_ref repo) {
   auto const known = co_await find(repo.key);
-  if (!known || !known->is_public) co_return;
+  bool const unreadable = !known && s_.listings.get(repo.key).on_disk;  // it may say that it is public
+  if (!unreadable && (!known || !known->is_public)) co_return;
   question q{std::move(repo), auth::nobody(), whether_listed(), {}};
   co_await wait_for(std::move(q), s_.settings.time.ls_refs_total + s_.settings.time.connect);
 }
