@@ -31,6 +31,7 @@ def binary():
 def environment():
     env = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent",
            "ASAN_OPTIONS": "exitcode=99:detect_stack_use_after_return=0:malloc_context_size=12",
+           "LSAN_OPTIONS": f"print_suppressions=0:suppressions={os.path.join(os.path.dirname(__file__), 'lsan.supp')}",
            "UBSAN_OPTIONS": "print_stacktrace=1", "TSAN_OPTIONS": "exitcode=99:halt_on_error=0"}
     for symbolizer in ("/usr/bin/llvm-symbolizer-19", "/usr/bin/llvm-symbolizer"):
         if os.path.exists(symbolizer):
