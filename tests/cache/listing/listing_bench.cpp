@@ -1,5 +1,7 @@
 // Prints what the listing half of the cache costs (DESIGN 8). No assertion about time: the numbers are for a person.
-// Usage: listing_bench [entries]
+// Usage: listing_bench [entries]           tables, and a cache of 100 and of so many entries
+//        listing_bench --cache N...        caches of so many entries only
+//        listing_bench --fill FOLDER N     leaves a cache (<cache.directory>/ls-refs) of so many entries behind
 
 #include <cstdio>
 
@@ -81,11 +83,27 @@ void bench_cache(int entries) {
   std::printf("%d entries: load() %.0f ms, set %.2f us, get %.2f us\n", entries, load / 1e3, set, get);
 }
 
+int fill(const char* folder, int entries) {
+  ls_refs_cache_options o;
+  o.directory = folder;
+  ls_refs_cache c(std::move(o), cache::system_clock(), [](const std::string&, const std::string&) {});
+  if (!c.load()) return 1;
+  for (int i = 0; i < entries; ++i) c.set(numbered(repo(i), 1));
+  return c.save() ? 0 : 1;
+}
+
 }  // namespace
 }  // namespace tankard::test
 
 int main(int argc, char** argv) {
+  using namespace tankard::test;
+  std::vector<std::string_view> const args(argv + 1, argv + argc);
+  if (args.size() == 3 && args[0] == "--fill") return fill(argv[2], std::atoi(argv[3]));
+  if (!args.empty() && args[0] == "--cache") {
+    for (int i = 2; i < argc; ++i) bench_cache(std::atoi(argv[i]));
+    return 0;
+  }
   int const most = argc > 1 ? std::atoi(argv[1]) : 100'000;
-  for (int const n : {1'000, 20'000, 1'000'000}) tankard::test::bench_table(n);
-  for (int const n : {100, most}) tankard::test::bench_cache(n);
+  for (int const n : {1'000, 20'000, 1'000'000}) bench_table(n);
+  for (int const n : {100, most}) bench_cache(n);
 }
