@@ -15,7 +15,8 @@ def markdown(run):
     out = ["# Numbers of one run on one machine\n\n"]
     command = "integration/bench/run" + (f" {' '.join(run['arguments'])}" if run["arguments"] else "")
     out.append(f"Made by `{command}` ({run['form']} form) in {run['seconds'] / 60:.1f} minutes. Clients, servers and upstream share the machine, so what counts\n"
-               "are ratios between contestants that took turns, and counts; medians throughout. All contestants write a log line for each request.\n\n")
+               "are ratios between contestants that took turns, and counts. Rates and times are medians over rounds; a ratio is the median of the\n"
+               "ratios of each round, not the ratio of those medians. All contestants write a log line for each request.\n\n")
     if run["load"] > BUSY:
         out.append(f"**The load average was {run['load']:.1f} when this run began: it must be made again on a quiet machine.** Counts and memory hold; times do not.\n\n")
     out.append(_row("", "") + _row("---", "---"))
