@@ -6,6 +6,7 @@ can be told from what the clients cost: cpu() counts the seconds of a server and
 import os
 import shutil
 import tempfile
+import time
 
 from support import http, pkt, processes
 from support.tankard import GIT_V2, Direct, Tankard, environment
@@ -127,9 +128,17 @@ class GitHost(Upstream):
         return name
 
     def packs_sent(self, repository, at_least):
-        """How many answers of at least so many bytes it gave for a repository."""
+        """How many answers of at least so many bytes it gave for a repository. A client may have its answer before nginx has
+        written its line, so the number counts once it stays for half a second."""
         uri = f"/{repository}/git-upload-pack"
-        return sum(r["uri"] == uri and r["method"] == "POST" and r["bytes"] >= at_least for r in self.requests())
+
+        def told():
+            return sum(r["uri"] == uri and r["method"] == "POST" and r["bytes"] >= at_least for r in self.requests())
+        before, count = None, told()
+        while count != before:
+            time.sleep(0.5)
+            before, count = count, told()
+        return count
 
     def raw(self):
         return Direct(self.port)
@@ -163,6 +172,14 @@ class Proxy(Tankard):
 
     def cpu(self):
         return Cpu(self.process.pid)
+
+    def switches(self):
+        """How often its threads went to sleep so far: what is handed from thread to thread shows here."""
+        count = 0
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{task}/status", encoding="ascii") as status:
+                count += sum(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches"))
+        return count
 
     def sources(self):
         """{source: bytes} of answers to fetches so far: where packs came from."""

@@ -24,12 +24,17 @@ class _Panel:
 
     def __init__(self, left, title, clients, values, unit):
         self.left, self.clients, self.unit = left, clients, unit
-        self.lowest = min([v for v in values if v > 0], default=1)
-        self.low = 10 ** math.floor(math.log10(self.lowest))
+        lowest = min([v for v in values if v > 0], default=1)
+        self.low = max(t for t in self._round_numbers(lowest) if t <= lowest)
         self.high = max(max(values) * 1.15, self.low * 10)
         self.zero = min(values) == 0    # gets a line of its own below the scale
         self.out = [_text(left, TOP - 44, title, INK, "start", 15, "bold")]
         self._axes()
+
+    @staticmethod
+    def _round_numbers(upto):
+        """1, 2, 5, 10 .. from far below to a little above a value."""
+        return [digit * 10.0 ** power for power in range(-6, math.ceil(math.log10(upto)) + 1) for digit in (1, 2, 5)]
 
     def x(self, clients):
         return self.left + PANEL * (self.clients.index(clients) + 0.5) / len(self.clients)
@@ -41,12 +46,8 @@ class _Panel:
         return floor - (floor - TOP) * math.log10(value / self.low) / math.log10(self.high / self.low)
 
     def _axes(self):
-        ticks, step = [0] if self.zero else [], self.low
-        while step <= self.high:
-            ticks += [t for t in (step, step * 2, step * 5) if t <= self.high]
-            step *= 10
-        if len(ticks) > 9:
-            ticks = [t for t in ticks if t == 0 or math.log10(t) % 1 == 0]
+        ticks = [0] if self.zero else []
+        ticks += [t for t in self._round_numbers(self.high) if self.low <= t <= self.high]
         for tick in ticks:
             self.out.append(_rule(self.left, self.y(tick), self.left + PANEL, self.y(tick)))
             self.out.append(_text(self.left - 8, self.y(tick) + 4, f"{tick:,.10g}", anchor="end"))
