@@ -61,8 +61,8 @@ def cold_clones(scene):
     for place in places:
         shutil.rmtree(place)
     assert identical, "clones that differ"
-    how = f"{count} × git clone --bare started together; packs counted in the upstream's access log; refs and reachable objects compared"
-    return Result([Measure(f"{count} cold clones of {repository.path} at once", sent, f"{sent} pack requests upstream", f"{count} identical clones",
+    how = f"{count} × git clone --bare started together; answers with a pack counted in the upstream's access log; refs and reachable objects compared"
+    return Result([Measure(f"{count} cold clones of {repository.path} at once", sent, f"{sent} upstream", f"{count} identical clones",
                            f"{count} without tankard", exactly(1), count >= 32, how, {"tankard_memory_growth": growth})],
                   [f"While {count} cold clones of {repository.path} ran at once tankard itself grew by {megabytes(growth)}."])
 
@@ -86,6 +86,6 @@ def new_commit(scene):
         fetches, packs = wire.count("fetch", since=mark), wire.count("fetch", since=mark, has_pack=True)
         listings = wire.count("ls-refs", since=mark)
     assert all(scene.git.check("rev-parse", "FETCH_HEAD", cwd=place) == new for place in clients)
-    return Result([Measure(f"one new commit fetched by {count} clients with different haves", packs, f"{packs} fetches upstream",
+    return Result([Measure(f"one new commit fetched by {count} clients with different haves", packs, f"{packs} upstream",
                            f"{fetches} fetch requests, {listings} listings", f"{count} without tankard", exactly(1), count >= 100,
-                           f"{count} × git fetch started together, each client at another commit; counted by a recording proxy before the upstream")])
+                           f"{count} × git fetch started together, each client at another commit; fetches answered with a pack counted by a recording proxy before the upstream")])

@@ -18,7 +18,7 @@ def markdown(run):
                "are ratios between contestants that took turns, and counts. Rates and times are medians over rounds; a ratio is the median of the\n"
                "ratios of each round, not the ratio of those medians. All contestants write a log line for each request.\n\n")
     if run["load"] > BUSY:
-        out.append(f"**The load average was {run['load']:.1f} when this run began: it must be made again on a quiet machine.** Counts and memory hold; times do not.\n\n")
+        out.append(f"**The load average was {run['load']:.1f} when this run began: it must be made again on a quiet machine.** Its times\nmean little; memory and counts depend less on load.\n\n")
     out.append(_row("", "") + _row("---", "---"))
     out += [_row(name, text) for name, text in run["machine"].items()]
     judged = [m for m in run["measures"] if m["goal"] and m["judged"]]
