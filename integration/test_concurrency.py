@@ -6,26 +6,7 @@ import pytest
 
 from support.fault_proxy import Gate, Hang, HoldBody
 from support.processes import TIME_FACTOR, wait_until
-
-
-def all_at_once(jobs):
-    """Runs the functions in threads that start together; returns their results in order, or raises the first error."""
-    barrier, results, errors = threading.Barrier(len(jobs)), [None] * len(jobs), []
-
-    def run(n):
-        barrier.wait()
-        try:
-            results[n] = jobs[n]()
-        except BaseException as error:
-            errors.append(error)
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(len(jobs))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return results
+from support.threads import all_at_once
 
 
 def test_fifty_clients_while_the_upstream_flaps(tankard, faults, git, project, tmp_path):
