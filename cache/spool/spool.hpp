@@ -57,7 +57,7 @@ class spool_follower {
 
   /// Waits for bytes; gives what there is, at most what fits. An empty buffer gets an empty piece at once.
   /// Errors: connection_aborted once all was read that was published before the spool failed (cause() tells why);
-  /// operation_aborted where this coroutine was cancelled; those of the file.
+  /// operation_canceled where this coroutine was cancelled while it waited; those of the file.
   awaitable<boost::system::result<piece>> read(asio::mutable_buffer into);
   std::uint64_t position() const noexcept { return position_; }
   const spool_ptr& followed() const noexcept { return spool_; }
@@ -113,26 +113,26 @@ class spool_writer {
   /// Writes on the pool, then publishes; `bytes` must live until it returns. Waits before it writes while the spool is
   /// more than max_lead ahead of its fastest follower and the budget is used up; a slower follower never holds it back,
   /// and where nobody follows nothing does.
-  /// Errors: no_space_on_device (disk, quota or budget), file_too_large, cancelled (not wanted() any more), those of
-  /// the file, operation_aborted where this coroutine was cancelled. After one the caller ends it with fail(), which
+  /// Errors: no_space_on_device (disk, quota or budget), file_too_large, operation_canceled (not wanted() any more, or
+  /// this coroutine was cancelled while it waited), those of the file. After one the caller ends it with fail(), which
   /// it does not do by itself: until then those who follow wait.
   awaitable<boost::system::result<void>> append(std::string_view bytes);
   /// False where followers were there, all have gone, and it is neither to be finished without them nor
   /// worth_finishing(). A spool that nobody ever followed is wanted.
   bool wanted() const;
 
-  /// Exactly one of the two, at the end; what comes after the first does nothing.
+  /// Exactly one of the two, at the end; what comes after the first does nothing. seal() fails a spool that has not
+  /// the size it was to have (spool_options::total): what was cut never looks whole.
   void seal() noexcept;
   void fail(std::string cause) noexcept;
 
  private:
+  struct held;
   explicit spool_writer(spool_ptr s) : spool_(std::move(s)) {}
   awaitable<boost::system::result<void>> append_piece(std::string_view bytes);
   awaitable<boost::system::result<void>> wait_for_room(std::uint64_t bytes);
-  void end(spool_end how, std::string cause) noexcept;
 
   spool_ptr spool_;
-  sha256 digest_;
 };
 
 }  // namespace tankard::cache

@@ -1,6 +1,6 @@
 #pragma once
 // What all spools together may use: bytes that running ones are ahead of their fastest followers, and bytes on disk.
-// Thread-safe. REQUIRES: outlives its spools.
+// Thread-safe. REQUIRES: outlives its spools and the pool's last job.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +12,9 @@
 #include "cache/io/wake_timer.hpp"
 
 namespace tankard::cache {
+
+/// Those to be woken with ring(), once no lock is held.
+using wake_list = std::vector<std::shared_ptr<wake_timer>>;
 
 struct spool_limits {
   std::uint64_t max_ahead = std::uint64_t{1} << 30;     ///< bytes
@@ -43,17 +46,20 @@ class spool_budget {
     std::shared_ptr<wake_timer> timer;
     bool granted = false;  // guarded by mu_: `bytes` are counted in ahead
   };
-  using timers = std::vector<std::shared_ptr<wake_timer>>;
 
   bool try_advance(std::uint64_t bytes);  // false where that many more do not fit, or others wait already
   void advance(std::uint64_t bytes);      // whether they fit or not
-  [[nodiscard]] timers fall_back(std::uint64_t bytes);
+  [[nodiscard]] wake_list fall_back(std::uint64_t bytes);
   void enter(waiter& w);
-  bool leave(waiter& w);  // true where the bytes were granted: they are the caller's now
+  struct left {
+    bool granted = false;  // the bytes are the caller's now
+    wake_list next;        // those who may go on since he stands in their way no more
+  };
+  [[nodiscard]] left leave(waiter& w);
   bool try_store(std::uint64_t bytes);
   void add_file();
   void remove_file(std::uint64_t bytes);
-  timers grant();  // REQUIRES: mu_ is held
+  wake_list grant();  // REQUIRES: mu_ is held
 
   const spool_limits limits_;
   mutable std::mutex mu_;
