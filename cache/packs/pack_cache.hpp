@@ -18,19 +18,11 @@
 #include <boost/system/result.hpp>
 
 #include "cache/io/clock.hpp"
-#include "cache/io/sha256.hpp"
 #include "cache/io/unique_fd.hpp"
-#include "cache/repo_key.hpp"
+#include "cache/packs/pack_key.hpp"
 #include "cache/spool/spool.hpp"
 
 namespace tankard::cache {
-
-struct pack_key {
-  sha256_digest request{};  ///< request_digest(): repository and generation are part of it
-  storage_digest repo{};    ///< for drop()
-  std::string generation;   ///< 1 to 16 lower-case letters and digits
-  friend bool operator==(const pack_key&, const pack_key&) = default;
-};
 
 /// A response that is served. Immutable.
 struct cached_pack {

@@ -37,7 +37,7 @@ class sealed_response {
   protocol::result<void> feed(std::string_view bytes, std::string& out);
 
   /// Final once the message has ended. Before that `unfinished`, or already a reason why it will not be kept.
-  keep_verdict verdict() const noexcept;
+  keep_verdict verdict() const;
   /// Size of the head of what was put out: up to and including the header of the packfile section.
   std::optional<std::uint64_t> head_size() const noexcept { return head_size_; }
 

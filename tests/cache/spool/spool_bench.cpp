@@ -1,5 +1,7 @@
 // Prints how fast one writer and 32 followers are: spool_bench [MiB] [followers] [loops]
 
+#include <sys/resource.h>
+
 #include <boost/asio/detached.hpp>
 #include <chrono>
 #include <cstdio>
@@ -30,6 +32,15 @@ awaitable<void> write(spool_writer& w, std::size_t mib, std::latch& ended) {
   ended.count_down();
 }
 
+double cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  auto const seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
 double seconds_since(std::chrono::steady_clock::time_point then) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
 }
@@ -39,9 +50,12 @@ int bench(std::size_t mib, std::size_t followers, std::size_t threads) {
   blocking_pool pool{4};
   spool_budget budget{{}};
   auto w = *spool_writer::create({dir.path(), std::uint64_t{1} << 40}, pool, budget);
+  double cpu_before = 0;
   auto const report = [&](const char* what, double s) {
-    std::printf("%-24s %6.2f s, %6.0f MiB/s written, %6.0f MiB/s read in all\n", what, s, static_cast<double>(mib) / s,
-                static_cast<double>(mib * followers) / s);
+    auto const cpu = cpu_seconds() - cpu_before;
+    std::printf("%-24s %6.2f s (CPU %.2f s), %6.0f MiB/s each, %6.0f MiB/s in all\n", what, s, cpu,
+                static_cast<double>(mib) / s, static_cast<double>(mib * followers) / s);
+    cpu_before += cpu;
   };
   {
     test::loops loops{threads};
