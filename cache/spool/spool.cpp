@@ -74,11 +74,7 @@ void spool::impl::release_file() {
 
 spool::impl::view spool::impl::look(std::uint64_t position) const {
   std::lock_guard const lock(mu);
-  view out{size - position, {}, file, end};
-  if (out.available == 0) return out;
-  out.memory = tip.find(position);
-  if (out.memory.bytes) out.available = std::min(out.available, out.memory.begin + spool_tip::block_size - position);
-  return out;
+  return {size - position, file, end};
 }
 
 void spool::impl::advance(spool_follower& f, std::uint64_t bytes) {
@@ -115,19 +111,14 @@ void spool::impl::part(spool_follower& f) {
     woken = recharge();
     if (followers.empty()) {
       if (held_back) woken.push_back(held_back);
-      if (end) tip.publish_none();
       if (end == spool_end::failed) release_file();
     }
   }
   ring_all(std::move(woken));
 }
 
-wake_list spool::impl::publish(std::uint64_t bytes, spool_tip::block* in_memory) {
+wake_list spool::impl::publish(std::uint64_t bytes) {
   std::lock_guard const lock(mu);
-  if (in_memory != nullptr)
-    tip.publish(std::move(*in_memory));
-  else
-    tip.publish_none();
   size += bytes;
   reserved = 0;
   auto woken = recharge();
@@ -146,11 +137,7 @@ wake_list spool::impl::finish(spool_end how, std::string why) {
   cause = std::move(why);
   reserved = 0;
   if (how == spool_end::sealed) digest = file->digest();
-  tip.skip();
-  if (followers.empty()) {
-    tip.publish_none();
-    if (how == spool_end::failed) release_file();
-  }
+  if (how == spool_end::failed && followers.empty()) release_file();
   auto woken = recharge();
   append_to(woken, wake_followers());
   return woken;

@@ -4,8 +4,9 @@
 // Life: spool_writer::create -> followers join and leave at any time, bytes are appended -> sealed | failed -> the file
 // is gone with the last holder (spool_ptr, writer, follower); that of a failed one with its last follower.
 // The file has no name (O_TMPFILE, or unlinked at once): a crash leaves nothing behind.
-// Memory: the newest 256 KiB to 384 KiB of a spool that is followed, for those who read at its tip; nothing per
-// follower. Followers that are further behind read the page cache, or on the pool what is not in it.
+// Memory: none but the callers' buffers. Followers read the page cache on their own loop without ever blocking
+// (RWF_NOWAIT; at the tip the bytes were written a moment ago), and on the pool what is not in it or where the file
+// system cannot tell.
 // Locks are never held over I/O or a wait. Who waits is woken on his own executor, by a post to it; a spool wakes only
 // those who wait. REQUIRES: executors of one thread each, or strands; pool and budget outlive every spool.
 

@@ -20,21 +20,22 @@ sys::error_code last_error() noexcept {
   return {errno == EDQUOT ? ENOSPC : errno, sys::system_category()};
 }
 
-unique_fd open_unlinked(const std::filesystem::path& folder) {
-  auto name = (folder / (".XXXXXX" + std::string(temp_suffix))).string();
-  unique_fd fd(::mkostemps(name.data(), static_cast<int>(temp_suffix.size()), O_CLOEXEC));
-  if (fd) ::unlink(name.c_str());
-  return fd;
-}
-
 }  // namespace
 
 spool_file::result<std::shared_ptr<spool_file>> spool_file::create(const std::filesystem::path& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return last_error();
   unique_fd fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   // EISDIR is what kernels and file systems say that do not know O_TMPFILE.
-  if (!fd && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) fd = open_unlinked(folder);
+  if (!fd && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) return create_unlinked(folder);
   if (!fd) return last_error();
+  return std::make_shared<spool_file>(std::move(fd));
+}
+
+spool_file::result<std::shared_ptr<spool_file>> spool_file::create_unlinked(const std::filesystem::path& folder) {
+  auto name = (folder / (".XXXXXX" + std::string(temp_suffix))).string();
+  unique_fd fd(::mkostemps(name.data(), static_cast<int>(temp_suffix.size()), O_CLOEXEC));
+  if (!fd) return last_error();
+  ::unlink(name.c_str());
   return std::make_shared<spool_file>(std::move(fd));
 }
 

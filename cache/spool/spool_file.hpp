@@ -22,8 +22,10 @@ class spool_file {
   template <class T>
   using result = boost::system::result<T>;
 
-  /// Blocking. O_TMPFILE where the file system has it (such a file can be linked), else a temp file that is unlinked.
+  /// Blocking. O_TMPFILE where the file system has it (such a file can be linked), else create_unlinked().
   static result<std::shared_ptr<spool_file>> create(const std::filesystem::path& folder);
+  /// Blocking. A temp file that has lost its name: it can only be copied.
+  static result<std::shared_ptr<spool_file>> create_unlinked(const std::filesystem::path& folder);
   explicit spool_file(unique_fd fd) : fd_(std::move(fd)) {}
 
   /// Blocking. After an error the file is of no use any more.

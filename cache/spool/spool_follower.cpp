@@ -1,16 +1,10 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
-#include <cstring>
 
 #include "cache/spool/spool_impl.hpp"
 
 namespace tankard::cache {
 namespace {
-
-// The file is read in pieces of the blocks' size, so that no reader occupies the pool for long.
-asio::mutable_buffer cut(asio::mutable_buffer into, std::uint64_t available) {
-  return asio::buffer(into, static_cast<std::size_t>(std::min<std::uint64_t>(available, spool_tip::block_size)));
-}
 
 awaitable<boost::system::result<std::size_t>> read_file(blocking_pool& pool, std::shared_ptr<spool_file> file,
                                                         asio::mutable_buffer into, std::uint64_t offset) {
@@ -30,17 +24,12 @@ awaitable<boost::system::result<spool_follower::piece>> spool_follower::read(asi
   while (true) {
     auto found = s.look(position_);
     if (found.available > 0) {
-      auto const target = cut(into, found.available);
-      auto n = target.size();
-      if (found.memory.bytes) {
-        std::memcpy(target.data(), found.memory.bytes.get() + (position_ - found.memory.begin), n);
-      } else {
-        auto const got = co_await read_file(s.pool, std::move(found.file), target, position_);
-        if (!got) co_return got.error();
-        n = *got;
-      }
-      s.advance(*this, n);
-      co_return piece{n, false};
+      // In pieces, so that no reader occupies its loop or the pool for long.
+      auto const n = static_cast<std::size_t>(std::min<std::uint64_t>(found.available, spool_piece));
+      auto const got = co_await read_file(s.pool, std::move(found.file), asio::buffer(into, n), position_);
+      if (!got) co_return got.error();
+      s.advance(*this, *got);
+      co_return piece{*got, false};
     }
     if (found.end == spool_end::sealed) co_return piece{0, true};
     if (found.end) co_return make_error_code(boost::system::errc::connection_aborted);

@@ -8,9 +8,11 @@
 
 #include "cache/spool/spool.hpp"
 #include "cache/spool/spool_file.hpp"
-#include "cache/spool/spool_tip.hpp"
 
 namespace tankard::cache {
+
+/// Most bytes that are written, published or read at a time.
+inline constexpr std::size_t spool_piece = 128u << 10;
 
 struct spool::impl {
   impl(const spool_options& o, blocking_pool& p, spool_budget& b, std::shared_ptr<spool_file> f);
@@ -19,7 +21,6 @@ struct spool::impl {
   // What a follower finds at its position.
   struct view {
     std::uint64_t available = 0;  // bytes
-    spool_tip::block memory;      // where the first of them is; else in the file
     std::shared_ptr<spool_file> file;
     std::optional<spool_end> end;
   };
@@ -30,8 +31,8 @@ struct spool::impl {
   void leave(const std::shared_ptr<wake_timer>& timer);
   void part(spool_follower& f);
 
-  // The writer's. nullptr: the bytes are in the file only. What is returned is to be rung.
-  wake_list publish(std::uint64_t bytes, spool_tip::block* in_memory);
+  // The writer's. What is returned is to be rung.
+  wake_list publish(std::uint64_t bytes);
   wake_list finish(spool_end how, std::string why);
 
   // REQUIRES of all below: mu is held.
@@ -47,7 +48,6 @@ struct spool::impl {
   const spool_options options;
   blocking_pool& pool;
   spool_budget& budget;
-  spool_tip tip;
 
   mutable std::mutex mu;             // taken before the budget's; never held over I/O or a wait
   std::shared_ptr<spool_file> file;  // guarded by mu, as all below; null where it is gone

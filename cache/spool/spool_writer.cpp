@@ -37,7 +37,7 @@ awaitable<done> spool_writer::append(std::string_view bytes) {
   if (auto const size = spool_->size(); bytes.size() > s.options.max_bytes - std::min(size, s.options.max_bytes))
     co_return make_error_code(errc::file_too_large);
   while (!bytes.empty()) {
-    auto const piece = bytes.substr(0, spool_tip::block_size);
+    auto const piece = bytes.substr(0, spool_piece);
     auto const appended = co_await append_piece(piece);
     if (!appended) co_return appended;
     bytes.remove_prefix(piece.size());
@@ -49,25 +49,16 @@ awaitable<done> spool_writer::append_piece(std::string_view bytes) {
   auto& s = *spool_->impl_;
   if (auto const room = co_await wait_for_room(bytes.size()); !room) co_return room;
   std::shared_ptr<spool_file> file;
-  std::uint64_t at = 0;
-  bool followed = false;
   {
     std::lock_guard const lock(s.mu);
     if (!s.budget.try_store(bytes.size())) co_return make_error_code(errc::no_space_on_device);
     s.stored += bytes.size();
     file = s.file;
-    at = s.size;
-    followed = !s.followers.empty();
   }
   auto job = [file = std::move(file), bytes] { return file->append(bytes); };
   auto const written = co_await s.pool.run(std::move(job));
   if (!written) co_return written;
-  spool_tip::block begun;
-  if (followed)
-    begun = s.tip.fill(bytes, at);
-  else
-    s.tip.skip();
-  ring_all(s.publish(bytes.size(), followed ? &begun : nullptr));
+  ring_all(s.publish(bytes.size()));
   co_return done{};
 }
 

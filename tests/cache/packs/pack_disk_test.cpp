@@ -7,6 +7,8 @@
 #include <csignal>
 
 #include "cache/io/atomic_file.hpp"
+#include "cache/packs/pack_files.hpp"
+#include "cache/spool/spool_file.hpp"
 #include "tests/cache/packs/packs_fixture.hpp"
 
 namespace tankard::cache {
@@ -191,6 +193,23 @@ TEST_F(PackCrash, KilledAtAnyTimeTheIndexIsConsistentAndEveryEntryIsWhole) {
     EXPECT_LE(bytes, pack_options.max_bytes);
     EXPECT_EQ(names().size(), entries);
   }
+}
+
+TEST_F(PackDamage, WhatCannotBeLinkedIsCopied) {
+  auto const file = *spool_file::create_unlinked(dir.path());
+  ASSERT_TRUE(file->append(pattern(300'000)));
+  pack_files files(pack_options.folder);
+  pack_name const name{key("a"), sha256::of(pattern(300'000)), 300'000};
+  {
+    auto const staged = files.stage(file->fd(), name.size, clock.wall_now());
+    ASSERT_TRUE(staged);
+    EXPECT_TRUE(staged->is_copy());
+    ASSERT_TRUE(files.place(*staged, name));
+  }
+  EXPECT_EQ(files.stage(file->fd(), 300'001, clock.wall_now()).error(), boost::system::errc::io_error);
+  EXPECT_EQ(names().size(), 1u);
+  start();
+  EXPECT_TRUE(found(key("a")) == pattern(300'000));
 }
 
 class PackFullDisk : public test::PacksFixture {

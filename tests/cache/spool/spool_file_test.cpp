@@ -88,6 +88,20 @@ TEST_F(SpoolFile, WithoutAFolderIsNotMade) {
   EXPECT_EQ(budget->stats().files, 0u);
 }
 
+TEST_F(SpoolFile, HasNoNameEitherWhereTheFileSystemKnowsNoTmpfile) {
+  auto const file = spool_file::create_unlinked(dir.path());
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(test::files_in(dir.path()).empty());
+  ASSERT_TRUE((*file)->append("by"));
+  ASSERT_TRUE((*file)->append("tes"));
+  std::string got(5, '\0');
+  EXPECT_EQ((*file)->read(asio::buffer(got), 0), 5u);
+  EXPECT_EQ(got, "bytes");
+  EXPECT_EQ((*file)->read(asio::buffer(got), 5).error(), errc::io_error);
+  EXPECT_EQ((*file)->digest(), sha256::of("bytes"));
+  EXPECT_FALSE(spool_file::create_unlinked(dir.path() / "missing"));
+}
+
 class SmallDisk : public SpoolFile {
  protected:
   SmallDisk() {
