@@ -122,8 +122,9 @@ class spool_writer {
   /// worth_finishing(). A spool that nobody ever followed is wanted.
   bool wanted() const;
 
-  /// Exactly one of the two, at the end; what comes after the first does nothing. seal() fails a spool that has not
-  /// the size it was to have (spool_options::total): what was cut never looks whole.
+  /// Exactly one of the two, at the end; what comes after the first does nothing. seal() fails a spool that lacks
+  /// a piece (an append failed, threw or never ended), or has not the size it was to have (spool_options::total): what
+  /// was cut never looks whole.
   void seal() noexcept;
   void fail(std::string cause) noexcept;
 
@@ -134,6 +135,7 @@ class spool_writer {
   awaitable<boost::system::result<void>> wait_for_room(std::uint64_t bytes);
 
   spool_ptr spool_;
+  bool lacks_a_piece_ = false;
 };
 
 }  // namespace tankard::cache

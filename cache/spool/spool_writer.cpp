@@ -21,7 +21,10 @@ boost::system::result<std::unique_ptr<spool_writer>> spool_writer::create(const 
 }
 
 spool_writer::~spool_writer() { fail("its writer went away"); }
-void spool_writer::seal() noexcept { ring_all(spool_->impl_->finish(spool_end::sealed, {})); }
+void spool_writer::seal() noexcept {
+  if (lacks_a_piece_) return fail("a piece of it was not written");
+  ring_all(spool_->impl_->finish(spool_end::sealed, {}));
+}
 void spool_writer::fail(std::string cause) noexcept {
   ring_all(spool_->impl_->finish(spool_end::failed, std::move(cause)));
 }
@@ -34,6 +37,7 @@ bool spool_writer::wanted() const {
 awaitable<done> spool_writer::append(std::string_view bytes) {
   auto const& s = *spool_->impl_;
   if (spool_->ended()) co_return make_error_code(errc::operation_not_permitted);
+  bool const lacked_one = std::exchange(lacks_a_piece_, true);
   if (auto const size = spool_->size(); bytes.size() > s.options.max_bytes - std::min(size, s.options.max_bytes))
     co_return make_error_code(errc::file_too_large);
   while (!bytes.empty()) {
@@ -42,6 +46,7 @@ awaitable<done> spool_writer::append(std::string_view bytes) {
     if (!appended) co_return appended;
     bytes.remove_prefix(piece.size());
   }
+  lacks_a_piece_ = lacked_one;
   co_return done{};
 }
 

@@ -185,8 +185,9 @@ TEST_F(SpoolBudget, BytesOnDiskAreCountedUntilTheFileIsGone) {
   auto f = w->target()->follow();
   ASSERT_TRUE(append(*w, pattern(2 * piece)));
   EXPECT_EQ(budget->stats().on_disk, 2 * piece);
-  EXPECT_EQ(append(*w, pattern(2 * piece)).error(), errc::no_space_on_device);
   ASSERT_TRUE(append(*w, pattern(piece)));
+  EXPECT_EQ(append(*create(), pattern(1)).error(), errc::no_space_on_device);
+  settle();
   w->seal();
   w.reset();
   settle();

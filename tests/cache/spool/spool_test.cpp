@@ -169,6 +169,9 @@ TEST_F(Spool, MoreThanItMayHoldIsRefusedWhole) {
   EXPECT_EQ(append(*w, pattern(41)).error(), errc::file_too_large);
   EXPECT_EQ(w->target()->size(), 60u);
   EXPECT_TRUE(append(*w, pattern(40)));
+  w->seal();
+  EXPECT_EQ(w->target()->end(), spool_end::failed);  // a piece is missing, whatever came behind it
+  EXPECT_FALSE(w->target()->digest());
 }
 
 TEST_F(Spool, ACancelledReaderLeavesAndTheOthersReadOn) {
