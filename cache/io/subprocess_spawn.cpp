@@ -109,10 +109,6 @@ bool limit_child(pid_t pid, const spawn_options& options) noexcept {
 
 }  // namespace
 
-unique_fd::~unique_fd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 boost::system::result<spawned> spawn_child(const spawn_options& options) {
   if (options.argv.empty()) return last_error(EINVAL);
   pipe_ends in;

@@ -4,31 +4,11 @@
 #include <sys/types.h>
 
 #include <optional>
-#include <utility>
 
 #include "cache/io/subprocess.hpp"
+#include "cache/io/unique_fd.hpp"
 
 namespace tankard::cache::detail {
-
-/// Closes on destruction.
-class unique_fd {
- public:
-  unique_fd() noexcept = default;
-  explicit unique_fd(int fd) noexcept : fd_(fd) {}
-  unique_fd(unique_fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  unique_fd& operator=(unique_fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~unique_fd();
-  int get() const noexcept { return fd_; }
-  int release() noexcept { return std::exchange(fd_, -1); }
-  void reset() noexcept { unique_fd().swap(*this); }
-  void swap(unique_fd& other) noexcept { std::swap(fd_, other.fd_); }
-
- private:
-  int fd_ = -1;
-};
 
 /// Our ends of a started child. `in` is empty where the child reads a file of the caller.
 struct spawned {

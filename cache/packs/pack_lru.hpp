@@ -1,0 +1,55 @@
+#pragma once
+// What the pack cache knows of its entries, in the order of their last use. In memory; not thread-safe.
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/io/clock.hpp"
+#include "cache/packs/digest_hash.hpp"
+#include "cache/packs/pack_key.hpp"
+
+namespace tankard::cache {
+
+struct cached_pack;
+
+struct pack_entry {
+  pack_name name;
+  boot_point used{};                      ///< last use in this process
+  bool use_saved = true;                  ///< the file's time tells it
+  bool verified = false;                  ///< in this process
+  bool verifying = false;                 ///< by some thread, right now
+  std::weak_ptr<const cached_pack> open;  ///< who reads it now shares one descriptor
+};
+
+class pack_lru {
+ public:
+  /// nullptr where there is none. Valid until the entry is removed.
+  pack_entry* find(const sha256_digest& request);
+  /// As the one used last. REQUIRES: there is none of this request.
+  void insert(pack_entry e);
+  /// It is the one used last now.
+  void touch(const sha256_digest& request);
+  bool remove(const sha256_digest& request);
+
+  /// Removes what was not used for longest until the limits are kept.
+  std::vector<pack_name> shrink(std::uint64_t max_bytes, std::size_t max_entries);
+  std::vector<pack_name> remove_if(const std::function<bool(const pack_key&)>& goes);
+  void for_each(const std::function<void(pack_entry&)>& use);
+
+  std::uint64_t bytes() const noexcept { return bytes_; }
+  std::size_t size() const noexcept { return entries_.size(); }
+
+ private:
+  using place = std::list<pack_entry>::iterator;
+  void erase(place at);
+
+  std::list<pack_entry> entries_;  // the one used last first
+  std::unordered_map<sha256_digest, place, digest_hash> by_request_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace tankard::cache

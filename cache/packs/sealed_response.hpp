@@ -1,0 +1,72 @@
+#pragma once
+// A v2 answer to fetch on its way into a spool: without its progress, and with a verdict whether it may be kept.
+// Sans-IO. Memory: at most one text pkt-line, and a pack trailer. One coroutine at a time.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache/packs/pack_check.hpp"
+#include "protocol/fetch_response.hpp"
+#include "protocol/object_id.hpp"
+
+namespace tankard::cache {
+
+/// Whether a response may be kept, or the first reason why not.
+enum class keep_verdict : std::uint8_t {
+  keep,
+  unfinished,       ///< no flush-pkt at the end (yet)
+  malformed,        ///< not an answer to fetch
+  refused,          ///< ERR, or band 3
+  no_packfile,      ///< acknowledgments only
+  unasked_section,  ///< shallow-info that nobody asked for, wanted-refs, packfile-uris
+  bad_pack,         ///< no pack, or its trailer is not the digest of what precedes it
+};
+std::string_view to_string(keep_verdict v) noexcept;
+
+class sealed_response {
+ public:
+  /// `shallow_asked`: the request had depth, deepen-since or shallow lines.
+  sealed_response(protocol::object_format format, bool shallow_asked) : pack_(format), shallow_asked_(shallow_asked) {}
+
+  /// Appends to `out` what every client gets of the next bytes of the answer: everything but band 2, keep-alives and
+  /// the response-end-pkt. An ERR or band 3 goes through. Pack data is framed anew, and never held back.
+  /// Errors: those of fetch_response_reader; what was appended before is to be broken off then.
+  protocol::result<void> feed(std::string_view bytes, std::string& out);
+
+  /// Final once the message has ended. Before that `unfinished`, or already a reason why it will not be kept.
+  keep_verdict verdict() const;
+  /// Size of the head of what was put out: up to and including the header of the packfile section.
+  std::optional<std::uint64_t> head_size() const noexcept { return head_size_; }
+
+ private:
+  void take(const protocol::fetch_event& event, std::string& out);
+  void take_section(std::string_view name, std::string& out);
+
+  protocol::fetch_response_reader reader_;
+  pack_check pack_;
+  bool shallow_asked_;
+  bool unasked_ = false;
+  bool malformed_ = false;
+  std::uint64_t put_out_ = 0;  // bytes before the present call
+  std::optional<std::uint64_t> head_size_;
+};
+
+/// Finds the end of the head in a response that is served, so that a client's own band-2 lines can go in between.
+class response_head {
+ public:
+  /// How many of these next bytes still belong to the head; all of them as long as it has not ended, or where the
+  /// response has no packfile section.
+  std::size_t take(std::string_view bytes);
+  /// The last take() found the end, or one before it did: a pkt-line may be put in there.
+  bool ended() const noexcept { return ended_; }
+
+ private:
+  protocol::fetch_response_reader reader_;
+  bool ended_ = false;
+  bool lost_ = false;  // malformed
+};
+
+}  // namespace tankard::cache

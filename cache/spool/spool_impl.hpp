@@ -1,0 +1,75 @@
+#pragma once
+// The inside of a spool, for its own source files.
+
+#include <iterator>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "cache/spool/spool.hpp"
+#include "cache/spool/spool_file.hpp"
+
+namespace tankard::cache {
+
+/// Most bytes that are written, published or read at a time.
+inline constexpr std::size_t spool_piece = 128u << 10;
+
+struct spool::impl {
+  impl(const spool_options& o, blocking_pool& p, spool_budget& b, std::shared_ptr<spool_file> f);
+  ~impl();
+
+  // What a follower finds at its position.
+  struct view {
+    std::uint64_t available = 0;  // bytes
+    std::shared_ptr<spool_file> file;
+    std::optional<spool_end> end;
+  };
+  view look(std::uint64_t position) const;
+  void advance(spool_follower& f, std::uint64_t bytes);
+  // False where there is news already.
+  bool enter(std::uint64_t position, const std::shared_ptr<wake_timer>& timer);
+  void leave(const std::shared_ptr<wake_timer>& timer);
+  void part(spool_follower& f);
+
+  // The writer's. What is returned is to be rung.
+  wake_list publish(std::uint64_t bytes);
+  wake_list finish(spool_end how, std::string why);
+
+  // REQUIRES of all below: mu is held.
+  bool wanted() const;
+  // True where a piece of that many bytes may be written now; it is charged then.
+  bool reserve(std::uint64_t bytes);
+  std::uint64_t lead() const { return size - fastest; }
+  wake_list recharge();  // the budget counts what the writer is ahead now
+  wake_list wake_followers();
+  void find_fastest();
+  void release_file();
+
+  const spool_options options;
+  blocking_pool& pool;
+  spool_budget& budget;
+
+  mutable std::mutex mu;             // taken before the budget's; never held over I/O or a wait
+  std::shared_ptr<spool_file> file;  // guarded by mu, as all below; null where it is gone
+  std::uint64_t size = 0;            // published
+  std::uint64_t stored = 0;          // counted by the budget
+  std::uint64_t reserved = 0;        // of the piece being written
+  std::uint64_t charged = 0;         // by the budget; size + reserved - fastest while somebody follows
+  std::uint64_t fastest = 0;         // position of the follower that is furthest; 0 without any
+  std::unordered_set<spool_follower*> followers;
+  bool was_followed = false;
+  std::vector<std::weak_ptr<wake_timer>> waiting;  // followers at the tip
+  std::shared_ptr<wake_timer> held_back;           // the writer's while it waits
+  std::optional<spool_end> end;
+  std::string cause;
+  std::optional<sha256_digest> digest;
+};
+
+inline void append_to(wake_list& list, wake_list more) {
+  list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+inline void ring_all(wake_list list) {
+  for (auto& timer : list) ring(std::move(timer));
+}
+
+}  // namespace tankard::cache
