@@ -54,6 +54,7 @@ boost::system::result<void, std::string> disk_account::admit(std::uint64_t size,
   if (limits_.max_bytes != 0 && size + coming > limits_.max_bytes / 2)
     return std::string("it would take more than half of cache.max_bytes");
   if (make_room(coming)) return {};
+  if (free_() < coming) return std::string("disk full");
   if (free_() < limits_.min_free + coming) return std::string("less than cache.min_free_bytes are free");
   return std::string("cache.max_bytes is reached, and all that is kept is in use");
 }

@@ -24,7 +24,19 @@ constexpr int max_proofs = 3;
 constexpr const char* tips_namespace = "refs/tankard/tip/";
 
 ingest_limits child_limits(const upkeep_limits& l) {
-  return {.max_memory = l.max_memory, .stall = l.stall, .niceness = l.niceness, .lock_fd = l.lock_fd};
+  return {.max_memory = l.max_memory, .stall = l.stall, .niceness = l.niceness};
+}
+
+/// "git x failed (exit 128): Counting objects: 7%... fatal: why" -> "git x failed (exit 128): fatal: why"
+std::string without_progress(const std::string& cause) {
+  constexpr std::string_view end_of_status = "): ";
+  auto const words = cause.find(end_of_status);
+  if (words == cause.npos) return cause;
+  auto const begin = words + end_of_status.size();
+  auto const last = std::max<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(cause.rfind("fatal: ")),
+                                             static_cast<std::ptrdiff_t>(cause.rfind("error: ")));
+  if (last < static_cast<std::ptrdiff_t>(begin)) return cause.substr(0, words + 1);
+  return cause.substr(0, begin) + cause.substr(static_cast<std::size_t>(last));
 }
 
 /// Every tip of the look as a ref. No word of what is peeled: git finds that out itself.
@@ -129,7 +141,7 @@ awaitable<ingest_result<std::string>> store_upkeep::git(std::vector<std::string>
   std::string output;
   auto done = co_await (*child)->write(input);
   if (done) done = co_await (*child)->finish(&output);
-  if (!done) co_return ingest_result<std::string>(boost::system::in_place_error, done.error());
+  if (!done) co_return ingest_result<std::string>(boost::system::in_place_error, without_progress(done.error()));
   co_return ingest_result<std::string>(boost::system::in_place_value, std::move(output));
 }
 
@@ -163,7 +175,7 @@ awaitable<ingest_result<void>> store_upkeep::run_in(repo_store_ptr store, upkeep
 
   auto const env = beside(staged, *store);
   auto const target = (staged / "objects" / "pack" / "pack").string();
-  std::vector<std::string> pack{"pack-objects", "-q", "--non-empty", "--delta-base-offset"};
+  std::vector<std::string> pack{"pack-objects", "--progress", "--non-empty", "--delta-base-offset"};
   std::string input;
   if (kind == upkeep_kind::full) {
     pack.insert(pack.end(), {"--all", "--keep-true-parents", "--write-bitmap-index"});
@@ -176,7 +188,7 @@ awaitable<ingest_result<void>> store_upkeep::run_in(repo_store_ptr store, upkeep
     auto const packed = co_await git(std::move(pack), env, std::move(input));
     if (!packed) co_return packed.error();
   }
-  std::vector<std::string> write_graph{"commit-graph", "write", "--reachable", "--no-progress"};
+  std::vector<std::string> write_graph{"commit-graph", "write", "--reachable", "--progress"};
   auto const graph = co_await git(std::move(write_graph), env, std::string());
   if (!graph) co_return graph.error();
 

@@ -14,6 +14,9 @@
 //                are first proven whole without the replaced packs. Where one is not, the replaced packs stay.
 // A sync that verified something before such a deletion verifies it again (repo_store::prunings).
 //
+// Children do not hold the directory's lock, so that one of a tankard that was killed keeps no new one from starting:
+// what they write to is emptied then. They tell their progress, so that they end when nobody listens any more.
+//
 // Readers lose nothing at any point: before the switch they see the old packs, after it both, and whoever opens after
 // the deletion the new ones. libgit2 handles of before are closed (pack version). One run at a time; lives on one
 // executor.
@@ -34,7 +37,6 @@ struct upkeep_limits {
   std::size_t max_memory = std::size_t{2} << 30;  ///< address space of the child; pack.windowMemory is a sixteenth
   int niceness = 15;
   std::chrono::seconds stall{600};  ///< no CPU time used for this long: killed
-  int lock_fd = -1;                 ///< dir_lock::fd()
 };
 
 /// no_space: the caller found no room for the new packs beside the old ones.

@@ -90,6 +90,7 @@ TEST_F(DiskAccount, FreeSpaceIsMadeAlsoWithoutALimitOfBytes) {
   EXPECT_EQ(stores.things.size(), 1u);
   EXPECT_EQ(account.admit(0, 100).error(), "less than cache.min_free_bytes are free");
   EXPECT_TRUE(stores.things.empty());
+  EXPECT_EQ(account.admit(0, 2000).error(), "disk full");
 }
 
 TEST_F(DiskAccount, OneThingMayNotDriveOutAllOthers) {
