@@ -51,10 +51,7 @@ boost::system::result<std::size_t> repo_store::expire_tips(const std::vector<obj
 store_lease repo_store::begin_reading() const { return impl_->lease(); }
 void repo_store::end_life() noexcept { impl_->ended = true; }
 std::uint64_t repo_store::prunings() const noexcept { return impl_->prunings; }
-bool repo_store::has_replaced_packs() const {
-  std::lock_guard const alone(impl_->writing);
-  return impl_->replaced.has_value();
-}
+bool repo_store::has_replaced_packs() const noexcept { return impl_->has_replaced; }
 
 boost::system::result<void> repo_store::impl::load() {
   auto const read = [&](std::string_view name) { return read_file(folder / name, max_store_file); };

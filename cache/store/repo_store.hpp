@@ -79,7 +79,7 @@ class repo_store {
 
   store_lease begin_reading() const;
   /// Packs that were replaced are still on disk. See store_upkeep::drop_replaced.
-  bool has_replaced_packs() const;
+  bool has_replaced_packs() const noexcept;
 
   /// Blocking. Bytes on disk below the folder.
   std::uint64_t disk_bytes() const;

@@ -47,6 +47,7 @@ struct repo_store::impl {
 
   std::optional<replaced_packs> replaced;      // guarded by writing
   std::weak_ptr<const void> readers_of_those;  // guarded by writing; alive while somebody reads since before the switch
+  std::atomic<bool> has_replaced{false};       ///< as `replaced` says, to be read without the lock
   std::atomic<bool> ended{false};
   std::atomic<std::uint64_t> prunings{0};  // written under `writing`
 

@@ -66,6 +66,7 @@ boost::system::result<void> repo_store::impl::switch_packs(const fs::path& stage
   auto const marked = write_file_atomically(folder / upkeep_file, state);
   if (!old.packs.empty()) {
     replaced = std::move(old);
+    has_replaced = true;
     std::lock_guard const lock(mu);
     readers_of_those = readers;
     readers = std::make_shared<const int>();
@@ -85,6 +86,7 @@ bool repo_store::impl::drop_replaced(const std::shared_ptr<const oid_set>& verif
   if (replaced->prunes) ++prunings;
   ++pack_version;
   replaced.reset();
+  has_replaced = false;
   git_repository::forget(folder);
   return true;
 }
@@ -92,6 +94,7 @@ bool repo_store::impl::drop_replaced(const std::shared_ptr<const oid_set>& verif
 void repo_store::impl::keep_replaced() {
   std::lock_guard const alone(writing);
   replaced.reset();
+  has_replaced = false;
 }
 
 }  // namespace tankard::cache

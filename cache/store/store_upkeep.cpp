@@ -206,17 +206,19 @@ awaitable<drop_result> store_upkeep::drop_replaced(repo_store_ptr store) {
   auto& inside = *store->impl_;
   for (int attempt = 0; attempt < max_proofs; ++attempt) {
     replaced_packs old;
+    std::shared_ptr<const oid_set> now;
+    oid_list since;
     auto look = [&]() -> std::optional<drop_result> {
       std::lock_guard const alone(inside.writing);
       if (!inside.replaced) return drop_result::nothing;
       if (!inside.readers_of_those.expired()) return drop_result::in_use;
       old = *inside.replaced;
+      now = inside.seen().tips;
+      if (old.prunes) since = entered_since(*now, *old.kept_tips);
       return std::nullopt;
     };
     auto const answer = co_await pool_.run(std::move(look));
     if (answer) co_return *answer;
-    auto const now = store->view().tips;
-    auto const since = old.prunes ? entered_since(*now, *old.kept_tips) : oid_list();
     auto const whole = since.empty() ? ingest_result<void>() : co_await prove_whole(store, old, since);
     if (!whole) break;
     auto drop = [&] {

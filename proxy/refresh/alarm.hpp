@@ -22,7 +22,6 @@ class alarm {
     if (!arm(timer)) co_return;
     co_await timer->async_wait(use_nothrow);
     std::lock_guard const lock(mu_);
-    timer_ = nullptr;
     rung_ = false;
   }
   void ring() {
@@ -30,21 +29,21 @@ class alarm {
     {
       std::lock_guard const lock(mu_);
       rung_ = true;
-      timer = std::exchange(timer_, nullptr);
+      timer = timer_.lock();
     }
     if (timer) cache::ring(std::move(timer));
   }
 
  private:
-  bool arm(std::shared_ptr<cache::wake_timer> timer) {
+  bool arm(const std::shared_ptr<cache::wake_timer>& timer) {
     std::lock_guard const lock(mu_);
     if (std::exchange(rung_, false)) return false;
-    timer_ = std::move(timer);
+    timer_ = timer;
     return true;
   }
   std::mutex mu_;
-  bool rung_ = false;                         // guarded by mu_
-  std::shared_ptr<cache::wake_timer> timer_;  // guarded by mu_; of who waits
+  bool rung_ = false;                       // guarded by mu_
+  std::weak_ptr<cache::wake_timer> timer_;  // guarded by mu_; of who waits: it goes with its event loop
 };
 
 }  // namespace tankard::proxy::refresh

@@ -53,7 +53,6 @@ awaitable<void> keeper::run() {
     if (busy || stopping_) continue;
     co_await alarm_.wait(replaced_.empty() ? tick_ : std::min(tick_, readers_tick));
   }
-  co_await drop_replaced();  // the last readers have gone
 }
 
 void keeper::take_changed() {
@@ -98,8 +97,8 @@ awaitable<void> keeper::look(folder at, visit v) {
   auto const store = co_await s_.pool.run(std::move(find));
   if (!store) co_return;
   if (store->has_replaced_packs()) co_return visit_again(at, readers_tick, v.tips, v.failures);
-  auto const expired = co_await expire(store);
-  if (need != upkeep_kind::full && (expired > 0 || need == upkeep_kind::geometric)) {
+  auto const former = co_await expire(store);
+  if (need != upkeep_kind::full && (former.expired > 0 || need == upkeep_kind::geometric)) {
     auto const dead = co_await upkeep_.dead_bytes(store);
     if (dead) facts->dead_bytes = *dead;
     need = cache::upkeep_need(*facts, rules_);
@@ -108,21 +107,24 @@ awaitable<void> keeper::look(folder at, visit v) {
     wanted_[at] = {need, bytes_to_read(*facts, need), v.failures};
   } else if (facts->changed) {
     visit_again(at, std::max<std::chrono::nanoseconds>(rules_.interval - facts->since_last, tick_), true);
-  } else if (!unshown_tips(store->view()).empty()) {
+  } else if (former.left) {
     visit_again(at, std::min(lease_look, rules_.interval), true);
   }
 }
 
-/// Takes former tips whose lease has ended out of the ledger. Returns how many.
-awaitable<std::size_t> keeper::expire(cache::repo_store_ptr store) {
-  auto const unshown = unshown_tips(store->view());  // before the listing: what comes later is not judged by it
-  if (unshown.empty()) co_return std::size_t{0};
+/// Takes former tips whose lease has ended out of the ledger.
+awaitable<keeper::former_tips> keeper::expire(cache::repo_store_ptr store) {
+  auto look = [&store] { return unshown_tips(store->view()); };  // before the listing, which does not judge later ones
+  auto const unshown = co_await s_.pool.run(std::move(look));
+  if (unshown.empty()) co_return former_tips{};
   auto const listed = co_await s_.listing->find(store->key());
-  if (!listed || listed->generation != store->generation()) co_return std::size_t{0};
-  auto const gone = expired_tips(unshown, *listed, s_.clock);
-  auto job = [&store, &gone] { return store->expire_tips(gone); };
-  auto const expired = co_await s_.pool.run(std::move(job));
-  co_return expired ? *expired : std::size_t{0};
+  if (!listed || listed->generation != store->generation()) co_return former_tips{0, true};
+  auto job = [this, &store, &unshown, &listed] {
+    auto const gone = expired_tips(unshown, *listed, s_.clock);
+    auto const expired = store->expire_tips(gone);
+    return former_tips{expired ? *expired : 0, gone.size() < unshown.size()};
+  };
+  co_return co_await s_.pool.run(std::move(job));
 }
 
 /// False where there is nothing to do.

@@ -24,6 +24,8 @@ class keeper {
   awaitable<void> run();  ///< until stop()
   void wake() { alarm_.ring(); }
   void stop();  ///< ends git too. On the executor of run()
+  /// Deletes packs that were replaced and that nobody reads any more. Not beside run().
+  awaitable<void> drop_replaced();
 
  private:
   struct visit {
@@ -41,10 +43,13 @@ class keeper {
   void take_changed();
   awaitable<void> look_around();
   awaitable<void> look(folder at, visit v);
-  awaitable<std::size_t> expire(cache::repo_store_ptr store);
+  struct former_tips {
+    std::size_t expired = 0;
+    bool left = false;  ///< some are on lease yet
+  };
+  awaitable<former_tips> expire(cache::repo_store_ptr store);
   awaitable<bool> go_over_one();
   awaitable<cache::upkeep_outcome> go_over(cache::repo_store_ptr store, wanted w);
-  awaitable<void> drop_replaced();
   void tell(const cache::repo_store& store, wanted w, const cache::upkeep_outcome& done, cache::boot_point begun);
   void visit_again(const folder& at, std::chrono::nanoseconds in, bool tips, unsigned failures = 0);
 
