@@ -100,6 +100,14 @@ struct metrics::impl {
                                    "Of the runs of commands that print a credential of tankard's.",
                                    {{"upstream", words.upstreams}},
                                    duration_buckets};
+  counter_grid upkeep_runs{registry,
+                           "tankard_store_upkeep_runs_total",
+                           "Repacks of stores, by how they ended.",
+                           {{"result", words.upkeep_results}}};
+  histogram_grid upkeep_durations{
+      registry, "tankard_store_upkeep_duration_seconds", "Of the repacks of stores.", {}, duration_buckets};
+  prometheus::Counter& evictions =
+      counter(registry, "tankard_store_evictions_total", "Repositories dropped from the store for want of room.");
   scraped owned_by_others{registry, words};
 };
 
@@ -140,6 +148,11 @@ void metrics::credential_command_done(std::size_t upstream, command_result resul
   impl_->command_runs.add({upstream, static_cast<std::size_t>(result)});
   impl_->command_durations.observe({upstream}, seconds(took));
 }
+void metrics::upkeep_done(std::size_t result, std::chrono::nanoseconds took) noexcept {
+  impl_->upkeep_runs.add({result});
+  impl_->upkeep_durations.observe({}, seconds(took));
+}
+void metrics::store_evicted() noexcept { impl_->evictions.Increment(); }
 void metrics::dropped_ref_names(std::uint64_t n) noexcept { impl_->dropped_names.Increment(static_cast<double>(n)); }
 void metrics::not_mirrored(std::uint64_t n) noexcept { impl_->not_mirrored.Increment(static_cast<double>(n)); }
 

@@ -21,8 +21,9 @@ struct label_words {
   std::vector<std::string> protocols;
   std::vector<std::string> outcomes;
   std::vector<std::string> reasons;
-  std::vector<std::string> states;   ///< of an upstream
-  std::vector<std::string> sources;  ///< of a body: memory, store, upstream, self, none
+  std::vector<std::string> states;          ///< of an upstream
+  std::vector<std::string> sources;         ///< of a body: memory, store, upstream, self, none
+  std::vector<std::string> upkeep_results;  ///< of the upkeep of one store
   std::vector<std::string>
       results;  ///< of an upstream request: ok, denied, redirect, other, outage, rate_limited, client
 };
@@ -53,6 +54,7 @@ struct gauges {
   std::uint64_t decision_write_failures = 0, damaged_decisions = 0;  ///< totals so far
   std::size_t store_repositories = 0;
   std::uint64_t store_bytes = 0, disk_free_bytes = 0;
+  std::uint64_t cache_bytes = 0, cache_max_bytes = 0;
   std::size_t children = 0, children_waiting = 0, syncs_running = 0, blocking_jobs = 0;
   std::size_t body_memory_bytes = 0;
   std::uint64_t handshake_failures = 0, bad_proxy_headers = 0;  ///< totals so far
@@ -95,6 +97,9 @@ class metrics {
   void sync_done(std::size_t upstream, bool ok) noexcept;  ///< refresh_runs_total{upstream,result}
   void credential_command_done(std::size_t upstream, command_result result,
                                std::chrono::nanoseconds took) noexcept;  ///< credential_command_runs_total, duration
+  void upkeep_done(std::size_t result,
+                   std::chrono::nanoseconds took) noexcept;  ///< store_upkeep_runs_total, duration
+  void store_evicted() noexcept;
   void dropped_ref_names(std::uint64_t n) noexcept;
   void not_mirrored(
       std::uint64_t n) noexcept;  ///< refs shown offline with an older value, or one that cannot be served

@@ -8,6 +8,7 @@
 
 #include "cache/access/challenge_book.hpp"
 #include "cache/access/decision_book.hpp"
+#include "cache/disk/disk_account.hpp"
 #include "cache/io/async_semaphore.hpp"
 #include "cache/io/blocking_pool.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
@@ -58,6 +59,7 @@ struct services {
   cache::blocking_pool& pool;
   cache::ls_refs_cache& listings;
   cache::store_set& stores;
+  cache::disk_account& disk;
   cache::store_ingest& ingest;
   cache::decision_book& decisions;
   cache::challenge_book& challenges;

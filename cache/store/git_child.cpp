@@ -11,16 +11,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20;
 
-/// As GIT_ALTERNATE_OBJECT_DIRECTORIES wants a path that may hold a colon: C-quoted.
-std::string quoted(const std::filesystem::path& path) {
-  std::string out = "\"";
-  for (char const c : path.string()) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 }  // namespace
 
 std::vector<std::string> git_limit_options(std::size_t max_memory, int threads) {
@@ -52,12 +42,21 @@ spawn_options git_command(const ingest_limits& limits, int threads, std::vector<
   return o;
 }
 
+std::string alternate_environment(const std::filesystem::path& objects) {
+  std::string out = "GIT_ALTERNATE_OBJECT_DIRECTORIES=\"";  // C-quoted: the path may hold a colon
+  for (char const c : objects.string()) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 std::vector<std::string> repository_environment(const std::filesystem::path& folder,
                                                 const std::filesystem::path& staged_objects) {
   std::vector<std::string> out{"GIT_DIR=" + folder.string()};
   if (staged_objects.empty()) return out;
   out.push_back("GIT_OBJECT_DIRECTORY=" + staged_objects.string());
-  out.push_back("GIT_ALTERNATE_OBJECT_DIRECTORIES=" + quoted(folder / "objects"));
+  out.push_back(alternate_environment(folder / "objects"));
   return out;
 }
 
@@ -115,13 +114,16 @@ awaitable<ingest_result<void>> watched_child::write(std::string_view bytes) {
   co_return ended ? name_ + " did not read all of its input" : ended.error();
 }
 
-awaitable<ingest_result<void>> watched_child::finish() {
+void watched_child::kill() noexcept { child_->kill(); }
+
+awaitable<ingest_result<void>> watched_child::finish(std::string* output) {
   child_->close_stdin();
   std::string buffer(4096, '\0');
   watch_->start();
   for (;;) {
     auto const n = co_await child_->read_stdout(asio::buffer(buffer));
     if (!n || *n == 0) break;
+    if (output != nullptr && output->size() + *n <= max_child_output) output->append(buffer, 0, *n);
     watch_->start();
   }
   status_ = co_await child_->wait(std::chrono::hours(8760));  // the watch ends it where it hangs

@@ -118,11 +118,9 @@ void git_repository::discard() noexcept { handle_.reset(); }
 void git_repository::forget(const std::filesystem::path& folder) { idle_handles::instance().forget(&folder); }
 
 git_result<git_repository> git_repository::open(const std::filesystem::path& folder, std::uint64_t version) {
-  if (auto h = idle_handles::instance().take(folder)) {
-    if (h->version != version && ::git_odb_refresh(h->odb.get()) != 0) return last_error("cannot refresh");
-    h->version = version;
-    return git_repository(std::move(h));
-  }
+  auto idle = idle_handles::instance().take(folder);
+  if (idle && idle->version == version) return git_repository(std::move(idle));
+  idle.reset();  // a refresh would add new packs to its list, but keep those that are gone
   auto h = std::make_unique<handle>();
   h->version = version;
   if (!open_new(folder, *h)) return last_error("cannot open the repository");

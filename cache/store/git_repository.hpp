@@ -35,8 +35,9 @@ using git_result = boost::system::result<T, std::string>;  ///< the error is lib
 
 class git_repository {
  public:
-  /// Opens a bare SHA-1 repository. `version` counts the changes of its packs: a handle that has seen an older version
-  /// reads the list of packs again. Owner checks are off: the cache directory is ours by its lock.
+  /// Opens a bare SHA-1 repository. `version` counts the changes of its packs: a handle that was opened at another
+  /// version is closed, as it may name packs that are gone. Owner checks are off: the cache directory is ours by its
+  /// lock.
   static git_result<git_repository> open(const std::filesystem::path& folder, std::uint64_t version);
   /// Whether libgit2 can open what is on disk now; idle handles are closed. Errors: store_errc::unreadable where the
   /// folder is at fault, else the system's own.

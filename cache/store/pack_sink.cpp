@@ -58,10 +58,7 @@ awaitable<ingest_result<void>> store_ingest::sync_sink::take_in(std::vector<prot
   for (auto const& want : wants)
     if (want.format() != protocol::object_format::sha1)
       co_return make_error_code(store_errc::unsupported_format).message();
-  auto const objects = staging_.path() / "objects";
-  auto const verified = co_await owner_.verify(*store_, objects, wants);
-  if (!verified) co_return verified.error();
-  co_return co_await owner_.adopt(store_, objects / "pack", std::move(wants));
+  co_return co_await owner_.take_in(store_, staging_.path() / "objects", std::move(wants));
 }
 
 /// The child has ended or is killed here; what it wrote is gone when this returns.

@@ -11,7 +11,11 @@ namespace tankard::cache {
 class store_ingest::sync_sink final : public pack_sink {
  public:
   sync_sink(store_ingest& owner, repo_store_ptr store, staging_folder staging, std::unique_ptr<watched_child> child)
-      : owner_(owner), store_(std::move(store)), staging_(std::move(staging)), child_(std::move(child)) {}
+      : owner_(owner),
+        store_(std::move(store)),
+        reading_(store_->begin_reading()),
+        staging_(std::move(staging)),
+        child_(std::move(child)) {}
   awaitable<ingest_result<void>> write(std::string_view pack_bytes) override;
   awaitable<ingest_result<void>> commit(std::vector<protocol::object_id> wants) override;
 
@@ -20,6 +24,7 @@ class store_ingest::sync_sink final : public pack_sink {
   awaitable<void> drop();
   store_ingest& owner_;
   repo_store_ptr store_;
+  store_lease reading_;     // git takes the bases of a thin pack from the store's packs
   staging_folder staging_;  // after the child: killed first, removed then
   std::unique_ptr<watched_child> child_;
 };

@@ -41,9 +41,17 @@ boost::system::result<void> repo_store::publish_refs(const ref_table& table,
                                                      const std::vector<std::string>& mirrored_prefixes) {
   return impl_->publish(table, mirrored_prefixes);
 }
-boost::system::result<void> repo_store::adopt(const std::filesystem::path& packs, const std::vector<object_id>& tips) {
-  return impl_->adopt(packs, tips);
+boost::system::result<void> repo_store::adopt(const std::filesystem::path& packs, const std::vector<object_id>& tips,
+                                              std::uint64_t verified_at) {
+  return impl_->adopt(packs, tips, verified_at);
 }
+boost::system::result<std::size_t> repo_store::expire_tips(const std::vector<object_id>& tips) {
+  return impl_->expire(tips);
+}
+store_lease repo_store::begin_reading() const { return impl_->lease(); }
+void repo_store::end_life() noexcept { impl_->ended = true; }
+std::uint64_t repo_store::prunings() const noexcept { return impl_->prunings; }
+bool repo_store::has_replaced_packs() const noexcept { return impl_->has_replaced; }
 
 boost::system::result<void> repo_store::impl::load() {
   auto const read = [&](std::string_view name) { return read_file(folder / name, max_store_file); };
@@ -79,8 +87,11 @@ boost::system::result<void> repo_store::impl::load() {
   return {};
 }
 
-boost::system::result<void> repo_store::impl::adopt(const std::filesystem::path& packs, const tip_list& tips) {
+boost::system::result<void> repo_store::impl::adopt(const std::filesystem::path& packs, const tip_list& tips,
+                                                    std::uint64_t verified_at) {
   std::lock_guard const alone(writing);
+  if (ended) return store_errc::ended;
+  if (prunings != verified_at) return store_errc::repacked;
   if (!packs.empty()) {
     if (auto const moved = move_packs(packs, folder / "objects" / "pack"); !moved) return moved;
     ++pack_version;

@@ -31,6 +31,10 @@ struct store_view {
       std::make_shared<ref_values>();  ///< packed-refs: newest servable value per ref
 };
 
+/// Held by whoever reads the files of a store by their names for longer than a moment (a git child): packs that upkeep
+/// has replaced stay on disk until everybody who held one at the time of the switch has let go.
+using store_lease = std::shared_ptr<const void>;
+
 /// Wants that are looked for in the history per question. A walk may go through all of it, and anybody may ask: more
 /// than these that are no tips are upstream's to answer.
 inline constexpr std::size_t max_walked_wants = 32;
@@ -66,14 +70,29 @@ class repo_store {
   /// servable.
   boost::system::result<void> publish_refs(const ref_table& table, const std::vector<std::string>& mirrored_prefixes);
 
+  /// Blocking. Takes those of `tips` that no ref shows out of the ledger; returns how many these were. What is only
+  /// reachable from them is not servable any more, and is left out by the next full repack.
+  boost::system::result<std::size_t> expire_tips(const std::vector<protocol::object_id>& tips);
+
+  /// Nothing is taken in any more: the store only stays for those who read it.
+  void end_life() noexcept;
+
+  store_lease begin_reading() const;
+  /// Packs that were replaced are still on disk. See store_upkeep::drop_replaced.
+  bool has_replaced_packs() const noexcept;
+
   /// Blocking. Bytes on disk below the folder.
   std::uint64_t disk_bytes() const;
 
  private:
   friend class store_ingest;
+  friend class store_upkeep;
+  /// Counts the times that objects went for good: what was verified under another count has to be verified again.
+  std::uint64_t prunings() const noexcept;
   /// Blocking. Moves verified packs in (an objects/pack elsewhere, may be empty) and enters tips into the ledger, in
-  /// this order.
-  boost::system::result<void> adopt(const std::filesystem::path& packs, const std::vector<protocol::object_id>& tips);
+  /// this order. Error `repacked`, and nothing done, where prunings() is not `verified_at` any more.
+  boost::system::result<void> adopt(const std::filesystem::path& packs, const std::vector<protocol::object_id>& tips,
+                                    std::uint64_t verified_at);
   struct impl;
   explicit repo_store(std::unique_ptr<impl> i);
   std::unique_ptr<impl> impl_;

@@ -1,15 +1,31 @@
 #pragma once
-// The inside of a repo_store, for its own two source files.
+// The inside of a repo_store, for its own source files and the upkeep.
 
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <optional>
 
 #include "cache/store/git_repository.hpp"
 #include "cache/store/repo_store.hpp"
 #include "cache/store/store_files.hpp"
 
 namespace tankard::cache {
+
+/// What upkeep begins with: one consistent look.
+struct upkeep_start {
+  std::vector<std::string> packs;  ///< names without extension
+  std::shared_ptr<const oid_set> tips;
+  std::shared_ptr<const ref_values> refs;
+  std::string ledger_state;  ///< names this state of the ledger file
+};
+
+/// Packs whose objects are in another pack now, but for those that nothing in the ledger reaches.
+struct replaced_packs {
+  std::vector<std::string> packs;            ///< names without extension; empty where nothing goes
+  bool prunes = false;                       ///< objects that no tip reached are in none of the new packs
+  std::shared_ptr<const oid_set> kept_tips;  ///< whose whole history is in what stays
+};
 
 /// A ledger shorter than this is not worth a walk of the history.
 inline constexpr std::size_t min_compacted_ledger = 1024;
@@ -24,13 +40,20 @@ struct repo_store::impl {
 
   // Writers of ledger and refs, one after the other; held over file writes on pool threads, never over a wait of a
   // coroutine.
-  std::mutex writing;
+  mutable std::mutex writing;
   tip_list ledger;                                // guarded by writing; in order of entry
   head_value head;                                // guarded by writing
   std::size_t compact_at = min_compacted_ledger;  // guarded by writing
 
+  std::optional<replaced_packs> replaced;      // guarded by writing
+  std::weak_ptr<const void> readers_of_those;  // guarded by writing; alive while somebody reads since before the switch
+  std::atomic<bool> has_replaced{false};       ///< as `replaced` says, to be read without the lock
+  std::atomic<bool> ended{false};
+  std::atomic<std::uint64_t> prunings{0};  // written under `writing`
+
   mutable std::mutex mu;
-  store_view view;  // guarded by mu
+  store_view view;                                      // guarded by mu
+  store_lease readers = std::make_shared<const int>();  // guarded by mu; copies are leases of the present packs
 
   mutable std::mutex peeling;
   mutable std::shared_ptr<const oid_set> peeled;                                   // guarded by peeling
@@ -40,7 +63,9 @@ struct repo_store::impl {
       : folder(std::move(f)), key(std::move(k)), generation(std::move(g)) {}
 
   boost::system::result<void> load();
-  boost::system::result<void> adopt(const std::filesystem::path& packs, const tip_list& tips);
+  boost::system::result<void> adopt(const std::filesystem::path& packs, const tip_list& tips,
+                                    std::uint64_t verified_at);
+  boost::system::result<std::size_t> expire(const tip_list& tips);
   boost::system::result<void> publish(const ref_table& table, const std::vector<std::string>& prefixes);
   /// Drops tips that no ref shows and that are reachable from one that a ref shows: what is servable stays the same,
   /// and the ledger does not grow for ever. A failure leaves it long. REQUIRES: writing.
@@ -49,6 +74,21 @@ struct repo_store::impl {
   tip_list unreachable(const tip_list& wants, const tip_list& tips) const;
   tip_list existing(const tip_list& oids) const;
 
+  // Upkeep, in this order: begin, switch_packs, then when readers_gone: drop (again where tips came in between) or
+  // keep.
+  boost::system::result<upkeep_start> begin_upkeep() const;
+  /// Moves what is in `staged_objects` in (packs, bitmap, commit-graph); those in `old` become replaced packs.
+  boost::system::result<void> switch_packs(const std::filesystem::path& staged_objects, replaced_packs old,
+                                           const std::string& ledger_state);
+  bool readers_gone();
+  /// Deletes the replaced packs; false where the ledger is not `verified` any more.
+  bool drop_replaced(const std::shared_ptr<const oid_set>& verified);
+  void keep_replaced();  ///< they become packs like any other
+
+  store_lease lease() const {
+    std::lock_guard const lock(mu);
+    return readers;
+  }
   store_view seen() const {
     std::lock_guard const lock(mu);
     return view;

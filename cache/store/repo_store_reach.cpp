@@ -33,9 +33,10 @@ git_result<std::shared_ptr<const repo_store::impl::tip_list>> repo_store::impl::
     const git_repository& git, const std::shared_ptr<const oid_set>& tips) const {
   std::lock_guard const lock(peeling);
   if (peeled == tips) return commits;
-  auto next = std::make_shared<tip_list>(*commits);  // tips that compact() dropped may stay: they are reachable
+  bool const grown = peeled && std::ranges::all_of(*peeled, [&](auto const& tip) { return tips->contains(tip); });
+  auto next = grown ? std::make_shared<tip_list>(*commits) : std::make_shared<tip_list>();
   for (auto const& tip : *tips) {
-    if (peeled && peeled->contains(tip)) continue;
+    if (grown && peeled->contains(tip)) continue;
     auto const target = git.peel(tip);
     if (!target) return target.error();
     if (target->commit) next->push_back(target->oid);
@@ -49,6 +50,7 @@ git_result<std::shared_ptr<const repo_store::impl::tip_list>> repo_store::impl::
 
 /// Those of `wants` that are no commits reachable from those that `from` names; all of them where git cannot say.
 repo_store::impl::tip_list repo_store::impl::beyond(const tip_list& wants, const commits_of& from) const {
+  auto const held = lease();
   for (int attempt = 0; attempt < 2 && !wants.empty(); ++attempt) {
     auto git = git_repository::open(folder, pack_version);
     if (!git) continue;
@@ -81,10 +83,26 @@ repo_store::impl::tip_list repo_store::impl::unreachable(const tip_list& wants, 
 
 repo_store::impl::tip_list repo_store::impl::existing(const tip_list& oids) const {
   tip_list out;
+  auto const held = lease();
   auto const git = git_repository::open(folder, pack_version);
   if (!git || !git->refresh()) return out;
   std::ranges::copy_if(oids, std::back_inserter(out), [&](auto const& oid) { return git->has(oid); });
   return out;
+}
+
+boost::system::result<std::size_t> repo_store::impl::expire(const tip_list& tips) {
+  std::lock_guard const alone(writing);
+  oid_set gone(tips.begin(), tips.end());
+  for (auto const& [name, value] : *seen().refs) gone.erase(value.oid);
+  tip_list kept;
+  std::ranges::copy_if(ledger, std::back_inserter(kept), [&](auto const& t) { return !gone.contains(t); });
+  auto const expired = ledger.size() - kept.size();
+  if (expired == 0) return std::size_t{0};
+  if (auto const w = write_file_atomically(folder / ledger_file, write_ledger(kept)); !w) return w.error();
+  std::lock_guard const lock(mu);
+  view.tips = std::make_shared<oid_set>(kept.begin(), kept.end());
+  ledger = std::move(kept);
+  return expired;
 }
 
 void repo_store::impl::compact(const git_repository& git) {

@@ -23,6 +23,10 @@ class category final : public boost::system::error_category {
         return "only SHA-1 repositories are stored";
       case store_errc::unreadable:
         return "the repository cannot be read";
+      case store_errc::repacked:
+        return "the store was repacked meanwhile";
+      case store_errc::ended:
+        return "the life of the repository that it belongs to has ended";
     }
     return "unknown error";
   }

@@ -21,6 +21,10 @@ enum class store_errc {
   unsupported_format,
   /// libgit2 cannot open the folder or read an object.
   unreadable,
+  /// No damage: packs went while something was verified against them. To be verified again.
+  repacked,
+  /// No damage: the generation has ended, and the store takes nothing in any more.
+  ended,
 };
 
 const boost::system::error_category& store_category() noexcept;

@@ -123,6 +123,12 @@ std::string key_text(const repo_key& key, std::string_view generation) {
   return key.upstream + '\n' + key.path + '\n' + std::string(generation) + '\n';
 }
 
+std::optional<named_store> parse_key_text(std::string_view text) {
+  auto const upstream = take_line(text), path = take_line(text), generation = take_line(text);
+  if (!upstream || !path || !generation || !text.empty()) return std::nullopt;
+  return named_store{{std::string(*upstream), std::string(*path)}, std::string(*generation)};
+}
+
 std::string_view store_config() noexcept {
   // Complete, so that nothing depends on git's defaults. Children are told memory, threads and the safe directory by
   // `-c`.

@@ -40,6 +40,11 @@ std::string write_head(const head_value& head);
 boost::system::result<head_value> parse_head(std::string_view text);
 
 std::string key_text(const repo_key& key, std::string_view generation);
+struct named_store {
+  repo_key key;
+  std::string generation;
+};
+std::optional<named_store> parse_key_text(std::string_view text);
 std::string_view store_config() noexcept;
 
 }  // namespace tankard::cache

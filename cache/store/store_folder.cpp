@@ -56,18 +56,20 @@ bool is_leftover(const fs::path& file) {
   auto const name = file.filename().string();
   if (name.ends_with(".lock") || name.ends_with(temp_suffix)) return true;
   if (name.starts_with("tmp_") || name.starts_with(".tmp-")) return true;
-  bool const pack = file.extension() == ".pack" || file.extension() == ".rev";
+  auto const kind = file.extension();
+  bool const pack = kind == ".pack" || kind == ".rev" || kind == ".bitmap";
   return pack && !fs::exists(with_extension(file, ".idx"));
 }
 
 boost::system::result<void> move_pack(const fs::path& pack, const fs::path& to) {
   auto const target = [&](const char* extension) { return with_extension(to / pack.filename(), extension); };
-  for (auto const* extension : {".pack", ".rev", ".idx"}) {
-    if (::rename(with_extension(pack, extension).c_str(), target(extension).c_str()) == 0) continue;
+  for (std::string_view const extension : {".pack", ".rev", ".bitmap", ".idx"}) {
+    if (::rename(with_extension(pack, extension.data()).c_str(), target(extension.data()).c_str()) == 0) continue;
     auto const cause = last_error();
-    if (cause == boost::system::errc::no_such_file_or_directory && std::string_view(extension) == ".rev") continue;
+    bool const optional = extension == ".rev" || extension == ".bitmap";
+    if (cause == boost::system::errc::no_such_file_or_directory && optional) continue;
     if (!fs::exists(target(".idx")))  // else the same pack had come before
-      for (auto const* half : {".pack", ".rev"}) ::unlink(target(half).c_str());
+      for (auto const* part : {".pack", ".rev", ".bitmap"}) ::unlink(target(part).c_str());
     return cause;
   }
   return {};
@@ -134,6 +136,10 @@ boost::system::result<void> move_packs(const fs::path& from, const fs::path& to)
     if (auto const moved = move_pack(pack, to); !moved) return moved;
   }
   return sync_directory(to);
+}
+
+void remove_pack(const fs::path& pack) noexcept {
+  for (auto const* extension : {".idx", ".bitmap", ".rev", ".pack"}) ::unlink(with_extension(pack, extension).c_str());
 }
 
 boost::system::result<void> sync_file(const fs::path& file) {

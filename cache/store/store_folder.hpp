@@ -26,6 +26,9 @@ boost::system::result<void> check_packs(const std::filesystem::path& pack_folder
 /// index, which is what makes it visible. Packs without objects are left behind. Safe to repeat.
 boost::system::result<void> move_packs(const std::filesystem::path& from, const std::filesystem::path& to);
 
+/// Deletes a pack with all that belongs to it, its index first: what is left after a crash is no pack, and reaped.
+void remove_pack(const std::filesystem::path& pack) noexcept;
+
 /// The hex digest at the end of a pack, which is also its name; error damaged_pack where the file is no pack.
 boost::system::result<std::string> pack_digest(const std::filesystem::path& pack);
 

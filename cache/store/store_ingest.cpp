@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 using protocol::object_id;
 using oid_list = std::vector<object_id>;
 
+constexpr int max_verifications = 3;
+
 /// The sentence why these cannot be entered into a ledger; empty where they can.
 std::string refusal(const oid_list& wants) {
   if (wants.empty()) return "no wants to verify";
@@ -136,6 +138,7 @@ awaitable<ingest_result<repo_store_ptr>> store_ingest::adopt_first_pack(repo_key
 awaitable<ingest_result<void>> store_ingest::verify(const repo_store& store, const fs::path& staged_objects,
                                                     const oid_list& tips) {
   auto const ex = co_await asio::this_coro::executor;
+  auto const reading = store.begin_reading();
   // Without the commit-graph: what is read from it is not proven to be in the packs.
   std::vector<std::string> arguments{"-c", "core.commitGraph=false", "rev-list", "--objects", "--quiet", "--stdin"};
   auto const options =
@@ -154,14 +157,23 @@ awaitable<ingest_result<void>> store_ingest::verify(const repo_store& store, con
   co_return ingest_result<void>{};
 }
 
-awaitable<ingest_result<void>> store_ingest::adopt(repo_store_ptr store, fs::path packs, oid_list tips) {
-  auto job = [this, &store, &packs, &tips]() -> ingest_result<void> {
-    if (auto const adopted = store->adopt(packs, tips); !adopted)
-      return "cannot adopt a pack: " + adopted.error().message();
-    stores_.note_adopted(store);
-    return {};
-  };
-  co_return co_await pool_.run(std::move(job));
+/// Objects that upkeep removed between the check and the adoption may have been part of what was found whole: then it
+/// is checked again, against what is left. The packs that come in are found in `staged_objects`, where there are any.
+awaitable<ingest_result<void>> store_ingest::take_in(repo_store_ptr store, fs::path staged_objects, oid_list tips) {
+  auto const packs = staged_objects.empty() ? fs::path() : staged_objects / "pack";
+  for (int attempt = 0; attempt < max_verifications; ++attempt) {
+    auto const verified_at = store->prunings();
+    auto const verified = co_await verify(*store, staged_objects, tips);
+    if (!verified) co_return verified.error();
+    auto job = [&] { return store->adopt(packs, tips, verified_at); };
+    auto const adopted = co_await pool_.run(std::move(job));
+    if (!adopted && adopted.error() == store_errc::repacked) continue;
+    if (!adopted) co_return "cannot adopt a pack: " + adopted.error().message();
+    auto note = [this, &store] { stores_.note_adopted(store); };
+    co_await pool_.run(std::move(note));
+    co_return ingest_result<void>{};
+  }
+  co_return std::string("the store was repacked again and again");
 }
 
 awaitable<ingest_result<void>> store_ingest::verify_present(repo_store_ptr store, std::vector<object_id> tips) {
@@ -170,9 +182,7 @@ awaitable<ingest_result<void>> store_ingest::verify_present(repo_store_ptr store
   if (tips.empty()) co_return ingest_result<void>{};
   if (auto error = refusal(tips); !error.empty()) co_return error;
   fs::path const nothing_staged;
-  auto const verified = co_await verify(*store, nothing_staged, tips);
-  if (!verified) co_return verified.error();
-  co_return co_await adopt(std::move(store), nothing_staged, std::move(tips));
+  co_return co_await take_in(std::move(store), nothing_staged, std::move(tips));
 }
 
 }  // namespace tankard::cache

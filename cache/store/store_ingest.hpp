@@ -83,8 +83,8 @@ class store_ingest {
   class sync_sink;
   awaitable<ingest_result<void>> verify(const repo_store& store, const std::filesystem::path& staged_objects,
                                         const std::vector<protocol::object_id>& tips);
-  awaitable<ingest_result<void>> adopt(repo_store_ptr store, std::filesystem::path packs,
-                                       std::vector<protocol::object_id> tips);
+  awaitable<ingest_result<void>> take_in(repo_store_ptr store, std::filesystem::path staged_objects,
+                                         std::vector<protocol::object_id> tips);
   store_set& stores_;
   blocking_pool& pool_;
   ingest_limits limits_;

@@ -1,13 +1,22 @@
 #pragma once
-// All stores below one directory: finds, adopts, trashes. Thread-safe. Blocking calls are marked.
+// All stores below one directory: finds, adopts, evicts, trashes. Thread-safe. Blocking calls are marked.
 //
 // <root>/repos/<storage id>/<generation>/   stores
 // <root>/staging/<unique>/                  work in progress; emptied at start-up
 // <root>/trash/<unique>/                    emptied at start-up and by empty_trash()
+//
+// A store is in use while anybody holds its repo_store_ptr: handlers hold it for as long as a child of theirs reads,
+// syncs for as long as they write. One in use is neither evicted nor moved: what is to go waits, found by nobody, until
+// the last holder lets go.
 
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "cache/io/clock.hpp"
 #include "cache/store/repo_store.hpp"
 
 namespace tankard::cache {
@@ -22,21 +31,44 @@ struct store_set_stats {
   std::uint64_t damaged = 0;  ///< found damaged and trashed since the start
 };
 
+/// What was dropped for want of room.
+struct evicted_store {
+  std::string repo;  ///< repo_key::text(); empty where its key could not be read
+  std::uint64_t bytes = 0;
+  wall_point last_use;
+};
+
 class store_set {
  public:
-  explicit store_set(std::filesystem::path root);
+  explicit store_set(std::filesystem::path root, const clock& c = system_clock());
   ~store_set();
 
   /// Blocking. Makes the folders, empties staging and trash, removes stale git locks (*.lock) and temporary packs.
   /// REQUIRES: the dir_lock.
   boost::system::result<void> start();
+  /// `told` is called after a store came or changed, on any thread; it must not block. Before any other thread uses
+  /// the set.
+  void on_change(std::function<void()> told);
 
   /// Blocking the first time a store is opened; null where there is none of this generation, or it was damaged (then
-  /// trashed), or cannot be read now (then left alone: no descriptors, no memory, no rights).
+  /// trashed), or cannot be read now (then left alone: no descriptors, no memory, no rights). Counts as a use.
   repo_store_ptr find(const repo_key& key, const std::string& generation);
-  /// Blocking. Moves every generation of the repository but `keep` (may be empty) to the trash.
+  /// The same by folder, and no use: for those who look after stores.
+  repo_store_ptr look_at(const std::filesystem::path& folder);
+  /// Folders of stores that came, changed, or were found at the start, since they were last taken; at most `most`.
+  std::vector<std::filesystem::path> take_changed(std::size_t most);
+  /// Blocking. Moves every generation of the repository but `keep` (may be empty) to the trash; those in use later.
   void trash_others(const repo_key& key, const std::string& keep);
-  void empty_trash();  ///< blocking; deletes for good
+  /// Blocking; deletes for good, also what was in use when it was to go and is not any more.
+  void empty_trash();
+
+  /// Blocking. Drops the longest unused store that is not in use; nullopt where there is none.
+  std::optional<evicted_store> evict_oldest();
+  /// When that store was last used.
+  std::optional<wall_point> oldest_use() const;
+  /// Blocking. Writes the times of last use that are not on disk yet.
+  void save_uses();
+  std::uint64_t disk_bytes() const;  ///< blocking; stores, staging and trash
 
   std::filesystem::path
   new_staging_folder();  ///< blocking; made, empty, unique. Empty path where that fails (errno says why)

@@ -164,6 +164,8 @@ bool app::serve() {
   parts_->background.spawn(home, heed_hangups());
   if (parts_->watch) parts_->background.spawn(home, parts_->watch->run());
   parts_->background.spawn(home, parts_->poller.run());
+  parts_->background.spawn(home, parts_->evictor.run());
+  if (settings_.maintenance.enabled) parts_->background.spawn(home, parts_->keeper.run());
   auto done = asio::co_spawn(context, until_signal(), asio::use_future);
   done.get();
   return true;
@@ -189,19 +191,23 @@ awaitable<void> app::until_signal() {
 
 awaitable<void> app::drain() {
   parts_->ready = false;
+  parts_->keeper.stop();
   bool const ended = co_await drained_within(parts_->public_server, settings_.time.drain);
   if (!ended) logs_.log_event(log::level::warning, "sessions-cut");
   co_await drained_within(parts_->admin_server, std::chrono::seconds(1));
   hangups_->cancel();
   if (parts_->watch) parts_->watch->stop();
   parts_->poller.stop();
+  parts_->evictor.stop();
   bool const quiet = co_await parts_->background.wait_empty(background_cap);
   if (!quiet) {
     auto const running = std::uint64_t{parts_->background.running()};
     logs_.log_event(log::level::warning, "background-work-cut", {{"tasks", running}});
   }
+  if (quiet) co_await parts_->keeper.drop_replaced();  // their last readers have gone
   auto save = [this] {
     parts_->stores.empty_trash();
+    parts_->stores.save_uses();
     parts_->decisions.save();  // what it could not write it has told
     return parts_->listings.save();
   };

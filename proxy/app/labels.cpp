@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cache/io/subprocess.hpp"
+#include "cache/store/store_upkeep.hpp"
 #include "proxy/refresh/sync_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
@@ -57,6 +58,7 @@ metrics::label_words label_words_of(const config::config& c) {
   w.protocols = words_of<git_protocol>(git_protocol_count);
   w.outcomes = words_of<outcome>(outcome_count);
   w.reasons = words_of<reason>(reason_count);
+  w.upkeep_results = words_of<cache::upkeep_result>(cache::upkeep_result_count);
   w.states = words_of<upstream::state>(upstream::state_count);
   w.sources.assign(sources.begin(), sources.end());
   w.results = words_of<refresh::ask_result>(refresh::ask_result_count);
@@ -100,6 +102,8 @@ metrics::gauges read_gauges(const services& s, const http::server_stats& server)
   auto const stores = s.stores.stats();
   g.store_repositories = stores.repositories;
   g.store_bytes = stores.bytes;
+  g.cache_bytes = s.disk.bytes();
+  g.cache_max_bytes = s.disk.max_bytes();
   g.disk_free_bytes = s.stores.free_bytes();
   g.children = cache::subprocess::running();
   g.children_waiting = s.children->waiting();

@@ -66,6 +66,12 @@ cache::ingest_limits ingest_limits_of(const config::config& c, int lock_fd) {
           .lock_fd = lock_fd};
 }
 
+cache::upkeep_limits upkeep_limits_of(const config::config& c) {
+  return {.max_memory = c.maintenance.memory,
+          .niceness = static_cast<int>(c.maintenance.niceness),
+          .stall = std::chrono::duration_cast<std::chrono::seconds>(c.time.fetch_idle)};
+}
+
 std::size_t loop_count(const config::config& c) {
   return c.threads > 0 ? c.threads : std::max(1u, std::thread::hardware_concurrency());
 }
@@ -112,7 +118,10 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       listings({.directory = c.ls_refs_path(), .max_bytes = c.refs.max_bytes, .max_entries = c.refs.max_entries},
                cache::system_clock(), logging_problems(logs)),
       stores(c.cache_directory),
+      evictable(stores, [this](const cache::evicted_store& gone) { note_evicted(gone); }),
+      disk({c.max_bytes, c.min_free_bytes}, [this] { return stores.free_bytes(); }),
       ingest(stores, pool, ingest_limits_of(c, lock_fd)),
+      upkeep(stores, pool, upkeep_limits_of(c)),
       bodies(c.limit.body_memory),
       key(digests),
       decisions({.file = c.access_path() / "decisions.v1.sqlite",
@@ -129,6 +138,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .pool = pool,
              .listings = listings,
              .stores = stores,
+             .disk = disk,
              .ingest = ingest,
              .decisions = decisions,
              .challenges = challenges,
@@ -145,6 +155,8 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       listing(shared),
       syncs(shared),
       poller(shared),
+      keeper(shared, upkeep),
+      evictor(shared),
       runtime(loop_count(c)),
       public_server(
           runtime, public_limits(c.limit), [this](http::exchange& x) { return handlers::dispatch(shared, x); },
@@ -154,6 +166,11 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
           [](const http::exchange&, const http::request_report&) {}) {
   shared.listing = &listing;
   shared.syncs = &syncs;
+  disk.add_source(evictable);
+  stores.on_change([this] {
+    keeper.wake();
+    evictor.wake();
+  });
   add_upstreams();
 }
 
@@ -202,6 +219,15 @@ boost::system::result<void, std::string> parts::open_certificates() {
                 [this] { public_server.close_outdated(); });
   on_reload.emplace_back([this] { watch->look_now(); });
   return {};
+}
+
+void parts::note_evicted(const cache::evicted_store& gone) {
+  meters.store_evicted();
+  auto const idle = std::chrono::duration_cast<std::chrono::seconds>(shared.clock.wall_now() - gone.last_use);
+  logs.log_event(log::level::info, "store-evicted",
+                 {{"repo", gone.repo},
+                  {"bytes", gone.bytes},
+                  {"idle_seconds", static_cast<std::uint64_t>(std::max<std::int64_t>(idle.count(), 0))}});
 }
 
 void parts::report(const http::exchange& x, const http::request_report& r) {

@@ -10,10 +10,13 @@
 #include <vector>
 
 #include "cache/store/git_repository.hpp"
+#include "cache/store/stores_on_disk.hpp"
 #include "proxy/admin/admin.hpp"
 #include "proxy/app/certificate_watch.hpp"
 #include "proxy/http/server.hpp"
 #include "proxy/net/tls_certificates.hpp"
+#include "proxy/refresh/evictor.hpp"
+#include "proxy/refresh/keeper.hpp"
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/poller.hpp"
 #include "proxy/refresh/sync_service.hpp"
@@ -42,7 +45,10 @@ struct parts {
   cache::blocking_pool pool;
   cache::ls_refs_cache listings;
   cache::store_set stores;
+  cache::stores_on_disk evictable;
+  cache::disk_account disk;
   cache::store_ingest ingest;
+  cache::store_upkeep upkeep;
   http::body_budget bodies;
   cache::secret_key key;
   cache::decision_book decisions;
@@ -54,6 +60,8 @@ struct parts {
   refresh::listing_service listing;
   refresh::sync_service syncs;
   refresh::poller poller;
+  refresh::keeper keeper;
+  refresh::evictor evictor;
   std::atomic<bool> ready{false};
   std::optional<admin::admin_service> admin;
   std::unique_ptr<net::tls_certificates> certificates;  ///< null without a TLS listener
@@ -66,6 +74,7 @@ struct parts {
 
  private:
   void add_upstreams();
+  void note_evicted(const cache::evicted_store& gone);
   void report(const http::exchange& x, const http::request_report& r);
 };
 

@@ -118,6 +118,16 @@ struct sync {
   std::vector<std::string> mirror_refs{"refs/heads/", "refs/tags/"};
 };
 
+/// Of stores: repacks, bitmaps, commit-graphs.
+struct upkeep {
+  bool enabled = true;
+  std::chrono::seconds interval{24 * 3600};   ///< a change waits for upkeep no longer than this
+  std::size_t packs = 16;                     ///< more of them in one store are too many to wait
+  std::size_t new_bytes = 16u << 20;          ///< as many beside the large pack are too many to wait
+  std::size_t memory = std::size_t{2} << 30;  ///< address space of its git child
+  unsigned niceness = 15;
+};
+
 struct auth {
   std::chrono::seconds offline_grace{12 * 3600};  ///< an allow counts so long while a host is away; 0 = not at all
   std::filesystem::path key_file;                 ///< digests credentials
@@ -156,6 +166,7 @@ struct log {
 struct config {
   endpoint listen{"127.0.0.1", 8080};
   std::filesystem::path cache_directory;    ///< default: $XDG_CACHE_HOME/tankard, /var/cache/tankard for root
+  std::size_t max_bytes = 0;                ///< of stores and all other packs on disk; 0 = what the disk has
   std::size_t min_free_bytes = 512u << 20;  ///< below it nothing is kept on disk (stream-through without a tee)
   bool offline = false;                     ///< every upstream is treated as away
   bool offline_mode = true;                 ///< answer outages from the cache
@@ -167,6 +178,7 @@ struct config {
   timeouts time;
   limits limit;
   sync syncing;
+  upkeep maintenance;
   auth access;
   edge front;
   tls secure;

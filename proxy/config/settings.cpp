@@ -57,8 +57,12 @@ constexpr setting<config> globals[] = {
     {"cache.directory", any_path, in<&config::cache_directory>,
      "`$XDG_CACHE_HOME/tankard`, `~/.cache/tankard`, or `/var/cache/tankard` for root",
      "Directory of everything that is remembered; one process per directory."},
+    {"cache.max_bytes", size(0, 1024 * tib), in<&config::max_bytes>, "",
+     "Disk space for objects; beyond it the longest unused repositories go, and none may take more than half. 0 is as "
+     "much as there is."},
     {"cache.min_free_bytes", size(0, 64 * tib), in<&config::min_free_bytes>, "",
-     "With less free space than this nothing new is kept on disk; answers are streamed through."},
+     "With less free space than this the longest unused repositories go; where that is not enough nothing new is kept, "
+     "and answers are streamed through."},
     {"offline", flag, in<&config::offline>, "", "Treat every upstream as away, and answer from the cache."},
     {"offline_mode", flag, in<&config::offline_mode>, "", "Answer from the cache while an upstream is away."},
     {"allow_shared_authority", flag, in<&config::allow_shared_authority>, "",
@@ -130,6 +134,19 @@ constexpr setting<config> globals[] = {
     {"sync.waiting", number(0, 100'000), in<&config::syncing, &sync::waiting>, "", "Repositories waiting to catch up."},
     {"sync.mirror_refs", any_list, in<&config::syncing, &sync::mirror_refs>, "",
      "Prefixes of the refs that the store keeps."},
+
+    {"upkeep.enabled", flag, in<&config::maintenance, &upkeep::enabled>, "",
+     "Repack stores in the background, with bitmaps and commit-graphs, so that clones need no counting."},
+    {"upkeep.interval", span_of(second, 365 * day), in<&config::maintenance, &upkeep::interval>, "",
+     "A store that changed is gone over this long after the last time, or sooner where much came in."},
+    {"upkeep.packs", number(1, 10'000), in<&config::maintenance, &upkeep::packs>, "",
+     "A store with more packs does not wait for the interval."},
+    {"upkeep.new_bytes", size(0, 64 * tib), in<&config::maintenance, &upkeep::new_bytes>, "",
+     "Nor does one with so many bytes of packs beside its large one."},
+    {"upkeep.memory", size(64 * mib, 64 * tib), in<&config::maintenance, &upkeep::memory>, "",
+     "Address space of the git process that repacks; one runs at a time, with one thread."},
+    {"upkeep.niceness", number(0, 19), in<&config::maintenance, &upkeep::niceness>, "",
+     "How much that process yields to others."},
 
     {"auth.offline_grace", span_of(0, 30 * day), in<&config::access, &auth::offline_grace>, "",
      "While a host is away, whoever it last allowed within this time still sees the repository; 0s is nobody."},

@@ -69,7 +69,7 @@ awaitable<void> refuse(fetching& f, reason why) {
   if (why == reason::object_missing) {
     auto const& lacking = f.known.missing.empty() ? f.known.not_allowed : f.known.missing;
     auto const what = lacking.empty() ? std::string("its objects") : "object " + lacking.front().hex();
-    sentence = fmt::format("tankard: {} of {} was never fetched through tankard: {}", what, repo.key.path, place);
+    sentence = fmt::format("tankard: {} of {} is not in the cache: {}", what, repo.key.path, place);
   }
   co_await say_err(f.x, {outcome::error, why}, http::upload_pack_result_type, sentence);
 }

@@ -14,9 +14,7 @@ awaitable<std::unique_ptr<kept_pack>> kept_pack::begin(services& s, repo_ref rep
   std::unique_ptr<kept_pack> kept(
       new kept_pack(s, std::move(repo), std::move(who), std::move(generation)));  // holds the claim from here
   auto create = [&s]() -> cache::ingest_result<std::unique_ptr<cache::pack_spool>> {
-    if (s.stores.free_bytes() < s.settings.min_free_bytes) {
-      return std::string("less than cache.min_free_bytes are free");
-    }
+    if (auto const room = s.disk.admit(0, 0); !room) return room.error();
     return cache::pack_spool::create(s.stores, s.pool);
   };
   auto spool = co_await s.pool.run(std::move(create));
@@ -48,8 +46,7 @@ awaitable<void> kept_pack::see(std::string_view bytes) {
   bool keep = collect(bytes);
   if (keep && !pending_.empty()) {
     auto write = [this]() -> cache::ingest_result<void> {
-      if (s_.stores.free_bytes() < s_.settings.min_free_bytes)
-        return std::string("less than cache.min_free_bytes are free");
+      if (auto const room = s_.disk.admit(spool_->size(), pending_.size()); !room) return room.error();
       return spool_->append(pending_);
     };
     auto const written = co_await s_.pool.run(std::move(write));

@@ -105,6 +105,7 @@ awaitable<std::optional<local_failure>> serve_local(services& s, http::exchange&
   auto command = cache::upload_pack_command(store, s.settings.limit.child_memory);
   command.inherit_fd = s.lock_fd;
   auto const ex = co_await asio::this_coro::executor;
+  auto const reading = store.begin_reading();  // until the child has ended
   auto spawned = cache::subprocess::spawn(ex, command);
   if (!spawned) co_return failed("cannot start git: " + spawned.error().message());
   auto& child = **spawned;

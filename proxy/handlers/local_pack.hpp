@@ -17,8 +17,9 @@ struct local_failure {
   std::string cause;
 };
 
-/// REQUIRES: a place among `s.children`. `body` is the whole v2 request. `note`: a line for band 2 (stale refs), empty
-/// for none. A failure after the first byte breaks the connection and is told in the report.
+/// REQUIRES: a place among `s.children`; the caller holds the store, so that it is neither evicted nor trashed meanwhile.
+/// `body` is the whole v2 request. `note`: a line for band 2 (stale refs), empty for none. A failure after the first byte
+/// breaks the connection and is told in the report.
 awaitable<std::optional<local_failure>> serve_local(services& s, http::exchange& x, const cache::repo_store& store,
                                                     const std::string& body, std::string note);
 

@@ -18,7 +18,11 @@ shown_refs as_listed(const cache::snapshot& snapshot, const protocol::ls_refs_re
 /// The newest servable value of each ref; blocking where the store was not open yet.
 shown_refs as_servable(services& s, const cache::snapshot& snapshot, const protocol::ls_refs_request& asked) {
   auto const store = s.stores.find(snapshot.key, snapshot.generation);
-  if (!store) return as_listed(snapshot, asked);
+  if (!store) {  // never fetched, or evicted: nothing of it can be served
+    auto listed = as_listed(snapshot, asked);
+    for (auto const* ref : snapshot.table->matching(asked)) listed.not_mirrored += ref->unborn ? 0 : 1;
+    return listed;
+  }
   auto const view = store->view();
   std::size_t not_mirrored = 0;
   bool moved = false;

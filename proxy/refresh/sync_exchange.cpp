@@ -52,13 +52,15 @@ struct received {
 awaitable<received> receive(services& s, upstream::call& call, cache::pack_sink& sink) {
   protocol::fetch_response_reader reader;
   std::string buffer(read_size, '\0');
+  std::uint64_t size = 0;
   for (;;) {
-    if (s.stores.free_bytes() < s.settings.min_free_bytes) {
-      co_return received{std::string("less than cache.min_free_bytes are free"), std::nullopt};
-    }
+    auto admit = [&s, size] { return s.disk.admit(size, read_size); };
+    auto const room = co_await s.pool.run(std::move(admit));
+    if (!room) co_return received{room.error(), std::nullopt};
     auto const n = co_await call.read(asio::buffer(buffer));
     if (!n) co_return received{n.error().cause, n.error()};
     if (*n == 0) break;
+    size += *n;
     auto piped = co_await pipe_events(reader, std::string_view(buffer).substr(0, *n), sink);
     if (!piped) co_return received{piped.error(), std::nullopt};
   }

@@ -18,6 +18,7 @@ label_words some_words(std::size_t upstreams = 1) {
   w.outcomes = {"hit", "revalidated", "stale", "collapsed", "local", "miss", "bypass", "denied", "refused", "error"};
   w.reasons = {"none", "fresh", "dns", "internal"};
   w.states = {"unknown", "available", "unavailable"};
+  w.upkeep_results = {"ok", "failed", "stopped", "no_space"};
   w.sources = {"memory", "store", "upstream", "self", "none"};
   w.results = {"ok", "denied", "redirect", "other", "outage", "rate_limited", "client"};
   return w;
@@ -84,6 +85,11 @@ const std::map<std::string, std::string> promised = {
     {"tankard_collapsed_requests_total", "counter"},
     {"tankard_store_repositories", "gauge"},
     {"tankard_store_bytes", "gauge"},
+    {"tankard_store_upkeep_runs_total", "counter"},
+    {"tankard_store_upkeep_duration_seconds", "histogram"},
+    {"tankard_store_evictions_total", "counter"},
+    {"tankard_cache_bytes", "gauge"},
+    {"tankard_cache_max_bytes", "gauge"},
     {"tankard_refresh_runs_total", "counter"},
     {"tankard_refresh_last_success_timestamp_seconds", "gauge"},
     {"tankard_children", "gauge"},
@@ -119,6 +125,7 @@ TEST(Metrics, KnownSeriesExistAtZero) {
         "tankard_refresh_runs_total{result=\"failed\",upstream=\"up0\"}",
         "tankard_upstream_bytes_total{direction=\"sent\",upstream=\"up0\"}",
         "tankard_response_bytes_total{operation=\"fetch\",source=\"memory\"}",
+        "tankard_store_upkeep_runs_total{result=\"no_space\"}", "tankard_store_evictions_total",
         "tankard_breaker_state{upstream=\"up0\"}", "tankard_upstream_request_duration_seconds_count{upstream=\"up0\"}"})
     EXPECT_EQ(e.at(series), 0) << series;
 }

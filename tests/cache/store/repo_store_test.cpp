@@ -273,7 +273,7 @@ TEST_F(RepoStore, AFileThatIsMissingIsDamageAndNoRightsToItAreNot) {
 TEST_F(RepoStore, FindGivesOneObjectToAllAndOthersGenerationsAreTrashed) {
   EXPECT_EQ(stores->find(key, generation), store);
   EXPECT_EQ(stores->find(key, "ffffffffffffffff"), nullptr);
-  auto const older = *[&] {
+  auto older = *[&] {
     auto i = ingest();
     return test::run(io, i.adopt_first_pack(key, "00000000000000aa", spool(source.pack("--all")), {second}));
   }();
@@ -287,7 +287,10 @@ TEST_F(RepoStore, FindGivesOneObjectToAllAndOthersGenerationsAreTrashed) {
   stores->trash_others(key, "");
   EXPECT_EQ(stores->stats().repositories, 0u);
   EXPECT_EQ(stores->stats().bytes, 0u);
-  EXPECT_FALSE(fs::exists(root.path() / "repos" / key.storage_id()));
+  store.reset();
+  older.reset();
+  stores->empty_trash();
+  EXPECT_FALSE(fs::exists(root.path() / "repos" / key.storage_id())) << "nobody reads them any more";
 }
 
 TEST_F(RepoStore, StartRemovesWhatACrashLeftAndKeepsTheStore) {
