@@ -12,6 +12,8 @@
 #include "cache/io/async_semaphore.hpp"
 #include "cache/io/blocking_pool.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
+#include "cache/packs/pack_cache.hpp"
+#include "cache/spool/spool_budget.hpp"
 #include "cache/store/store_ingest.hpp"
 #include "cache/store/store_set.hpp"
 #include "metrics/metrics.hpp"
@@ -59,6 +61,8 @@ struct services {
   cache::blocking_pool& pool;
   cache::ls_refs_cache& listings;
   cache::store_set& stores;
+  cache::spool_budget& spools;
+  cache::pack_cache& packs;
   cache::disk_account& disk;
   cache::store_ingest& ingest;
   cache::decision_book& decisions;

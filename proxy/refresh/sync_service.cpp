@@ -103,6 +103,7 @@ void sync_service::listing_changed(repo_ref repo, auth::identity_ptr who, cache:
 awaitable<void> sync_service::follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed) {
   auto find = [this, &repo, &listed] {
     s_.stores.trash_others(repo.key, listed->generation);
+    s_.packs.drop(repo.key.digest(), listed->generation);
     return s_.stores.find(repo.key, listed->generation);
   };
   auto const store = co_await s_.pool.run(std::move(find));
@@ -114,6 +115,7 @@ void sync_service::generation_changed(cache::repo_key key, std::string generatio
   auto trash = [](services& s, cache::repo_key k, std::string keep) -> awaitable<void> {
     auto job = [&s, &k, &keep] {
       s.stores.trash_others(k, keep);
+      s.packs.drop(k.digest(), keep);
       s.stores.empty_trash();
     };
     co_await s.pool.run(std::move(job));

@@ -40,7 +40,7 @@ class sync_service {
   /// The table of a repository changed by what was listed to `who`: where it has a store, its refs follow and new tips
   /// are fetched, in the background.
   void listing_changed(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
-  /// Former lives of this repository are unreachable now: their stores go to the trash, in the background.
+  /// Former lives of this repository are unreachable now: their stores and packs go, in the background.
   void generation_changed(cache::repo_key key, std::string generation);
 
   /// One client at a time may keep the first pack of a repository. False: somebody else does.
