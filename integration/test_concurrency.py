@@ -124,6 +124,8 @@ def test_the_same_question_is_asked_once_for_those_who_wait(tankard, faults, git
     for thread in others:
         thread.start()
     operation = {"advertisement": "info_refs", "ls-refs": "ls_refs"}[kind]
+    advertised = 6 if kind == "ls-refs" else 0
+    wait_until(lambda: tankard.metrics().sum("tankard_requests_total", operation="info_refs") >= advertised, "who waits has come so far")
     wait_until(lambda: tankard.metric("tankard_in_flight_requests") == 6, "six clients wait")
     gate.open()
     for thread in [first, *others]:

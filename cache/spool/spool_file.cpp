@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <string>
 
 #include "cache/io/atomic_file.hpp"
+#include "cache/io/page_cache.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -62,10 +62,7 @@ spool_file::result<std::size_t> spool_file::read(asio::mutable_buffer into, std:
 }
 
 std::optional<std::size_t> spool_file::read_cached(asio::mutable_buffer into, std::uint64_t offset) const {
-  iovec const target{into.data(), into.size()};
-  auto const n = ::preadv2(fd_.get(), &target, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-  if (n <= 0) return std::nullopt;
-  return static_cast<std::size_t>(n);
+  return cache::read_cached(fd_.get(), into, offset);
 }
 
 }  // namespace tankard::cache
