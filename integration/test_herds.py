@@ -147,8 +147,9 @@ def test_a_follower_at_a_trickle_holds_nobody(tankard, faults, git, project, clo
     project.big(8, branch="big")
     git.ls_remote(tankard.url(project.path))
     body = faults_body_of_a_clone(faults, git, tankard, project, tmp_path)
-    slow = socket.create_connection(("127.0.0.1", tankard.port))
-    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)  # the kernel's buffers hold less than the pack
+    slow.connect(("127.0.0.1", tankard.port))
     gate = Gate()
     faults.on(HoldBody(gate, after=65536), kind="fetch")
     head = (f"POST {tankard.target(project.path, 'git-upload-pack')} HTTP/1.1\r\nHost: t\r\nGit-Protocol: version=2\r\n"
@@ -164,8 +165,7 @@ def test_a_follower_at_a_trickle_holds_nobody(tankard, faults, git, project, clo
         assert result[0].ok, result[0]
         git.same_content(project.folder, tmp_path / f"c{n}")
     assert len(packs(faults)) == 1
-    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-    got = b""
+    got = bytearray()
     while not got.endswith(b"0\r\n\r\n"):
         part = slow.recv(65536)
         assert part, "the slow one is served to the end too"
