@@ -61,6 +61,8 @@ constexpr row<gauges> total_rows[] = {
     {"tankard_pack_cache_evictions_total", "Kept answers dropped for want of room.", field<&gauges::packs_evicted>},
     {"tankard_pack_cache_damaged_total", "Kept answers dropped because their file was damaged.",
      field<&gauges::packs_damaged>},
+    {"tankard_spools_windowed_total", "Answers on their way that found the disk full, and were not kept for that.",
+     field<&gauges::spools_windowed>},
     {"tankard_tls_handshake_failures_total", "Clients that began a TLS handshake and did not get through it.",
      field<&gauges::handshake_failures>},
     {"tankard_tls_connections_refused_total", "Connections refused for being one more than limits.tls_connections.",

@@ -63,6 +63,7 @@ void read_answers(metrics::gauges& g, const services& s) {
   g.spool_bytes = spools.on_disk;
   g.spool_ahead_bytes = spools.ahead;
   g.spools_waiting = spools.waiting;
+  g.spools_windowed = spools.windowed;
 }
 
 }  // namespace

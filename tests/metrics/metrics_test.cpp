@@ -99,6 +99,7 @@ const std::map<std::string, std::string> promised = {
     {"tankard_spool_bytes", "gauge"},
     {"tankard_spool_ahead_bytes", "gauge"},
     {"tankard_spools_waiting", "gauge"},
+    {"tankard_spools_windowed_total", "counter"},
     {"tankard_cache_max_bytes", "gauge"},
     {"tankard_refresh_runs_total", "counter"},
     {"tankard_refresh_last_success_timestamp_seconds", "gauge"},
