@@ -56,7 +56,7 @@ void sealed_response::take(const protocol::fetch_event& event, std::string& out)
     case fetch_event_kind::section:
       return take_section(event.data, out);
     case fetch_event_kind::line:
-      return protocol::append_text_pkt(out, event.data);
+      return event.lf ? protocol::append_text_pkt(out, event.data) : protocol::append_pkt(out, event.data);
     case fetch_event_kind::section_end:
       return protocol::append_delim(out);
     case fetch_event_kind::pack:

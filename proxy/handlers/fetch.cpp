@@ -81,6 +81,16 @@ awaitable<void> confirm_access(fetching& f) {
   f.snapshot = co_await f.s.listing->find(f.r.repo.key);
 }
 
+/// The herd: tips of the table, and an answer that is kept. No look at the store is needed for that.
+awaitable<bool> answered_at_once(fetching& f) {
+  f.known = facts_of_table(f.s, f.r, f.snapshot, f.asked, f.admitted);
+  f.key = shared_key(f);
+  if (!f.key || !f.s.packs.has(*f.key)) co_return false;
+  if (!f.admitted.admitted) note_shown(f.s, viewer_of(f.s, f.r, f.snapshot.get()));
+  f.worth_keeping = f.s.packs.wants(*f.key, f.asked.clone_shaped());
+  co_return co_await answer_from_packs(f, f.known.facts.outage);
+}
+
 /// What is known now: it may have changed, and been revoked, while something was waited for.
 awaitable<void> look(fetching& f) {
   f.snapshot = co_await f.s.listing->find(f.r.repo.key);
@@ -156,6 +166,8 @@ awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_
              .snapshot = std::move(snapshot),
              .admitted = admit(s, r)};
   co_await confirm_access(f);
+  bool const answered = co_await answered_at_once(f);
+  if (answered) co_return;
   co_await gather(f);
   co_await run_plan(f);
 }

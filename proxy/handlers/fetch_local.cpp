@@ -22,6 +22,7 @@ awaitable<void> say_failed(fetching& f, const broken_source& why) {
 
 awaitable<void> local(fetching& f, reason why) {
   std::optional<refresh::led_flight> lead;
+  if (!f.known.has_all_tags) f.key.reset();  // a sync is on its way: this answer is for now
   if (may_join(f) && f.worth_keeping.value_or(false)) {
     auto led = co_await lead_or_join(f);
     if (!led) co_return;

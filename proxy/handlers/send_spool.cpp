@@ -86,7 +86,7 @@ awaitable<sent_end> send_spool(http::exchange& x, cache::spool_follower& from, c
   std::string buffer(piece, '\0');
   while (true) {
     bool const boundary = f.at_boundary();
-    auto const got = co_await from.read(asio::buffer(buffer));
+    auto const got = co_await from.read(asio::buffer(buffer), tick);
     if (!got && !x.started()) co_return sent_end::not_begun;
     if (!got) {
       co_await break_off(f);

@@ -51,7 +51,7 @@ std::unique_ptr<cache::spool_follower> pack_flight::follow() const {
 bool pack_flight::can_be_joined() const {
   std::lock_guard const lock(mu_);
   if (!decided_) return true;
-  return spool_ && spool_->end() != cache::spool_end::failed;
+  return spool_ && spool_->end() != cache::spool_end::failed && !spool_->windowed();
 }
 
 pack_flights::place pack_flights::enter(const cache::pack_key& key) {
