@@ -139,6 +139,8 @@ class spool_writer {
   /// wanted() any more, or this coroutine was cancelled while it waited), those of the file. After one the caller ends
   /// it with fail(), which it does not do by itself: until then those who follow wait.
   awaitable<boost::system::result<void>> append(std::string_view bytes);
+  /// Others need the room: a window from now on, whether the disk is full or not. Nothing happens where nobody follows.
+  void become_window() noexcept;
   /// False where followers were there, all have gone, and it is neither to be finished without them nor
   /// worth_finishing(). A spool that nobody ever followed is wanted; a window without followers never.
   bool wanted() const;
