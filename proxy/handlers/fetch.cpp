@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/store/child_weight.hpp"
 #include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/fetch_facts.hpp"
@@ -216,8 +217,14 @@ awaitable<void> no_longer_shown(fetching& f) {
   co_await refuse(f, f.known.facts.why_not);
 }
 
+/// Repositories have turns among the places for children, and then clients: whoever shows this credential from there.
+cache::fair_semaphore::claim claim_of(const fetching& f) {
+  auto const weight = cache::child_weight(f.s.stores.bytes_of(*f.known.store), f.s.children->places());
+  return {.key = f.r.repo.key.text(), .client = f.x.request().peer + ' ' + f.r.principal(), .weight = weight};
+}
+
 awaitable<void> local(fetching& f, reason why) {
-  auto permit = co_await f.s.children->acquire(permit_limit);
+  auto permit = co_await f.s.children->acquire(claim_of(f), permit_limit);
   // It may have been a long wait.
   bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
   if (!shown) {
