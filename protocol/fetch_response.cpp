@@ -131,7 +131,7 @@ result<fetch_event> fetch_response_reader::dispatch(const framed& packet, std::s
       case place::section_header:
         return on_section_header(packet.line.text());
       case place::text:
-        return on_line(packet.line.text());
+        return on_line(packet.line);
       case place::packfile:
         return on_band(packet.line.payload);
       default:
@@ -181,10 +181,13 @@ result<fetch_event> fetch_response_reader::on_section_header(std::string_view te
   return event(fetch_event_kind::section, text);
 }
 
-result<fetch_event> fetch_response_reader::on_line(std::string_view text) {
+result<fetch_event> fetch_response_reader::on_line(const pkt& line) {
+  auto const text = line.text();
   if (text.starts_with(err_word)) return on_err(text);
   if (section_ == fetch_section::acknowledgments && text == "ready") ready_ = true;
-  return event(fetch_event_kind::line, text);
+  auto found = event(fetch_event_kind::line, text);
+  found.lf = text.size() < line.payload.size();
+  return found;
 }
 
 result<fetch_event> fetch_response_reader::on_band(std::string_view payload) {

@@ -50,6 +50,7 @@ struct upstream_site {
 
 namespace refresh {
 class listing_service;
+class pack_flights;
 class sync_service;
 }  // namespace refresh
 
@@ -79,6 +80,7 @@ struct services {
   std::string git_agent;  ///< where a host might answer others than git otherwise: "git/2.39.5 (tankard/0.1.0)"
   refresh::listing_service* listing = nullptr;
   refresh::sync_service* syncs = nullptr;
+  refresh::pack_flights* flights = nullptr;
 };
 
 /// One repository of one upstream, as a request named it.

@@ -81,12 +81,17 @@ boost::system::result<void> pack_cache::load() {
   return {};
 }
 
-bool pack_cache::holds(const pack_key& key) {
+bool pack_cache::has(const pack_key& key) const {
   auto& s = *impl_;
   std::lock_guard const lock(s.mu);
   auto const* e = s.entries.find(key.request);
-  if (e != nullptr && e->name.key == key) return true;
-  s.miss();
+  return e != nullptr && e->name.key == key;
+}
+
+bool pack_cache::holds(const pack_key& key) {
+  if (has(key)) return true;
+  std::lock_guard const lock(impl_->mu);
+  impl_->miss();
   return false;
 }
 

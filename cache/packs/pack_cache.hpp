@@ -68,6 +68,8 @@ class pack_cache {
 
   /// From memory; counts a miss where it says no. Yes is a hint: find() decides.
   bool holds(const pack_key& key);
+  /// The same, and counts nothing.
+  bool has(const pack_key& key) const;
   /// Blocking; the first time for as long as it takes to read the file. nullptr: not there, damaged, or being verified
   /// by another thread right now.
   cached_pack_ptr find(const pack_key& key);

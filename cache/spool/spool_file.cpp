@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +9,7 @@
 #include <string>
 
 #include "cache/io/atomic_file.hpp"
+#include "cache/io/page_cache.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -73,10 +73,7 @@ spool_file::result<std::size_t> spool_file::read(asio::mutable_buffer into, std:
 }
 
 std::optional<std::size_t> spool_file::read_cached(asio::mutable_buffer into, std::uint64_t offset) const {
-  iovec const target{into.data(), into.size()};
-  auto const n = ::preadv2(fd_.get(), &target, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-  if (n <= 0) return std::nullopt;
-  return static_cast<std::size_t>(n);
+  return cache::read_cached(fd_.get(), into, offset);
 }
 
 }  // namespace tankard::cache

@@ -11,7 +11,7 @@
 namespace tankard::proxy::app {
 namespace {
 
-constexpr std::array<std::string_view, 5> sources{"memory", "store", "upstream", "self", "none"};
+constexpr std::array<std::string_view, 7> sources{"memory", "packs", "spool", "store", "upstream", "self", "none"};
 
 template <class Enum>
 std::vector<std::string> words_of(std::size_t count) {

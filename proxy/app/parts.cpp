@@ -197,6 +197,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
           [](const http::exchange&, const http::request_report&) {}) {
   shared.listing = &listing;
   shared.syncs = &syncs;
+  shared.flights = &flights;
   disk.add_source(evictable);
   disk.add_source(evictable_packs);
   disk.add_source(spooled);
