@@ -9,8 +9,8 @@
 #include "cache/access/challenge_book.hpp"
 #include "cache/access/decision_book.hpp"
 #include "cache/disk/disk_account.hpp"
-#include "cache/io/async_semaphore.hpp"
 #include "cache/io/blocking_pool.hpp"
+#include "cache/io/fair_semaphore.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
 #include "cache/packs/pack_cache.hpp"
 #include "cache/spool/spool_budget.hpp"
@@ -73,7 +73,7 @@ struct services {
   http::body_budget& bodies;
   refresh::stale_marks& marks;
   refresh::recent_404s& not_found;
-  std::shared_ptr<cache::async_semaphore> children;
+  std::shared_ptr<cache::fair_semaphore> children;
   int lock_fd;  ///< of the cache directory; children inherit it
   std::vector<std::unique_ptr<upstream_site>> upstreams;
   std::string agent;      ///< "tankard/0.1.0", as tankard names itself to upstreams

@@ -46,7 +46,7 @@ struct spool_options {
   /// An append that finds no room makes it a window, where somebody follows and has something to read; false: fails.
   bool window_when_full = true;
   /// Of a window: who held others up for so long, who had read all there was, is dropped; and an append fails that
-  /// found no room for so long though all was read and given back.
+  /// found no room for so long though all was read and given back. One follower alone takes its own time.
   std::chrono::steady_clock::duration window_patience = std::chrono::seconds(5);
 };
 

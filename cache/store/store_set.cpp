@@ -201,6 +201,12 @@ void store_set::note_adopted(const repo_store_ptr& store) {
   impl_->changed();
 }
 
+std::uint64_t store_set::bytes_of(const repo_store& store) const {
+  std::lock_guard const lock(impl_->mu);
+  auto const it = impl_->known.find(store.folder().string());
+  return it == impl_->known.end() ? 0 : it->second.bytes;
+}
+
 store_set_stats store_set::stats() const {
   std::lock_guard const lock(impl_->mu);
   return {impl_->known.size(), impl_->bytes, impl_->recent.size(), impl_->damaged};

@@ -77,6 +77,8 @@ class store_set {
   std::filesystem::path folder_of(const repo_key& key, const std::string& generation) const;
   void note_adopted(
       const repo_store_ptr& store);  ///< blocking; makes find() see it, updates stats. After publish_refs too
+  /// From memory, as of the last change; 0 where the set does not know it (any more).
+  std::uint64_t bytes_of(const repo_store& store) const;
   store_set_stats stats() const;
   std::uint64_t free_bytes() const;  ///< of the file system
 

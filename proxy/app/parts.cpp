@@ -178,7 +178,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .bodies = bodies,
              .marks = marks,
              .not_found = not_found,
-             .children = cache::async_semaphore::make(c.limit.children, c.limit.children_waiting),
+             .children = cache::fair_semaphore::make(c.limit.children, c.limit.children_waiting),
              .lock_fd = lock_fd,
              .upstreams = {},
              .agent = "tankard/" + version_,

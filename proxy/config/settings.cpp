@@ -118,9 +118,11 @@ constexpr setting<config> globals[] = {
     {"limits.write_idle", span_of(second, day), in<&config::limit, &limits::write_idle>, "",
      "A client that takes no byte of its answer for so long is cut off."},
     {"limits.children", number(1, 10'000), in<&config::limit, &limits::children>, "",
-     "git processes serving clients at one time."},
+     "git processes serving clients at one time; one on a large repository counts as one more for every GiB, up to "
+     "half."},
     {"limits.children_waiting", number(0, 1'000'000), in<&config::limit, &limits::children_waiting>, "",
-     "Requests that may wait for such a process."},
+     "Requests that may wait for such a process, half of them for one repository. Repositories have turns, and then "
+     "clients."},
     {"limits.child_memory", size(64 * mib, 64 * tib), in<&config::limit, &limits::child_memory>, "",
      "Address space of one git process."},
     {"limits.upstream_connections", number(1, 100'000), in<&config::limit, &limits::upstream_connections>, "",

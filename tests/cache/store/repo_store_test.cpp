@@ -279,6 +279,7 @@ TEST_F(RepoStore, FindGivesOneObjectToAllAndOthersGenerationsAreTrashed) {
   }();
   EXPECT_EQ(stores->stats().repositories, 2u);
   EXPECT_EQ(stores->stats().bytes, store->disk_bytes() + older->disk_bytes());
+  EXPECT_EQ(stores->bytes_of(*store), store->disk_bytes());
   stores->trash_others(key, generation);
   EXPECT_EQ(stores->find(key, "00000000000000aa"), nullptr);
   EXPECT_EQ(stores->find(key, generation), store);
