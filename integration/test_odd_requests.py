@@ -18,30 +18,24 @@ STATES = ("online", "offline")
 class OddScene(Scene):
     """A repository with a hidden ref, and a commit that no ref reaches; mirrored by tankard once, and left as it is."""
 
-    def __init__(self, host, state, folder):
-        super().__init__(host, f"odd/{state}.git", folder, typical)
-        self.state, self.direct = state, Direct(host.port)
+    def __init__(self, host, path, folder):
+        super().__init__(host, path, folder, typical)
+        self.direct = Direct(host.port)
         self.git.check("config", "uploadpack.hideRefs", "refs/hidden", cwd=self.project.folder)
         tree = self.project.oid("main^{tree}")
         self.hidden = self.git.check("commit-tree", "-m", "hidden", tree, cwd=self.project.folder)
         self.stray = self.git.check("commit-tree", "-m", "stray", tree, cwd=self.project.folder)
         self.project.set_ref("refs/hidden/one", self.hidden)
 
-    def oids(self):
-        """What the requests below name: {name: oid}."""
-        names = {"main": "main", "release": "release", "blob": "main:README", "tree": "main^{tree}", "tag": "v1.0", "parent": "main~1",
-                 "old": "main~9", "pull": "refs/pull/1/head"}
-        return {**{n: self.project.oid(rev) for n, rev in names.items()}, "hidden": self.hidden, "stray": self.stray,
-                "nothing": "1" * 40, "zero": "0" * 40, "long": "1" * 64}
+        named = {"main": "main", "blob": "main:README", "tree": "main^{tree}", "tag": "v1.0", "old": "main~9", "pull": "refs/pull/1/head"}
+        self.oids = {**{n: self.project.oid(rev) for n, rev in named.items()}, "hidden": self.hidden, "stray": self.stray,
+                     "nothing": "1" * 40, "zero": "0" * 40, "long": "1" * 64}  # what the requests below name
 
 
 @pytest.fixture(scope="module", params=STATES)
 def scene(request, host, tmp_path_factory):
-    with OddScene(host, request.param, tmp_path_factory.mktemp(request.param)) as made:
-        made.mirrored()
-        if made.state == "offline":
-            made.faults.vanish()
-        yield made
+    with OddScene(host, f"odd/{request.param}.git", tmp_path_factory.mktemp(request.param)) as made:
+        yield made.known(request.param)
 
 
 @pytest.fixture
@@ -63,7 +57,7 @@ def meaning(answer):
 
 
 def body_of(scene, lines, capabilities=("object-format=sha1",)):
-    lines = [line.format(**scene.oids()) for line in lines]
+    lines = [line.format(**scene.oids) for line in lines]
     return pkt.lines("command=fetch", *capabilities, pkt.DELIM, "no-progress", *lines, pkt.FLUSH)
 
 

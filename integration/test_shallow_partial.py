@@ -27,11 +27,7 @@ def project(git, folder):
 def scene(request, host, tmp_path_factory):
     """A repository that is in tankard's store, with the upstream there or not. The tests leave it as it is."""
     with Scene(host, f"shallow/{request.param}.git", tmp_path_factory.mktemp(request.param), project) as made:
-        made.state = request.param
-        made.mirrored()
-        if made.state == "offline":
-            made.faults.vanish()
-        yield made
+        yield made.known(request.param)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
+#include <thread>
 
 namespace tankard::cache {
 namespace {
@@ -105,6 +107,36 @@ TEST_F(ObjectWalk, ReadsNoMoreThanItMust) {
   EXPECT_EQ(beyond(walk, {77}), oid_list{oid(77)});
   EXPECT_EQ(reads, 3 + 4 + 2 * 1000) << "each commit and each tree once";
   EXPECT_EQ(walk.objects(), 3u + 3 * 3 + 2 + 3 * 1000);
+}
+
+TEST_F(ObjectWalk, IsSharedByThreads) {
+  constexpr unsigned commits = 2000;
+  for (unsigned n = 1; n <= commits; ++n) {
+    add_tree(10'000 + n, {{"100644 file", 20'000 + n}});
+    if (n == 1) {
+      add_commit(n, 10'000 + n, {}, 1);
+    } else {
+      add_commit(n, 10'000 + n, {n - 1}, 1);
+    }
+  }
+  auto walk = from({commits});
+  auto const& everything = objects;
+  auto const read = [&](const object_id& id) -> git_result<git_repository::content> {
+    auto const& bytes = everything.at(id);
+    return git_repository::content(bytes.data(), bytes.size());
+  };
+  std::atomic<unsigned> wrong{0};
+  std::vector<std::jthread> threads;
+  for (unsigned t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (unsigned n = commits - t; n > 300; n -= 300) {
+        auto const out = walk.beyond({oid(20'000 + n), oid(50'000)}, read);
+        if (!out || *out != oid_list{oid(50'000)}) ++wrong;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(wrong, 0u);
 }
 
 TEST_F(ObjectWalk, BeginsWithTheNewestCommit) {
