@@ -7,6 +7,7 @@ from support.scene import Scene
 from support.tankard import Direct
 
 STATES = ("stored", "offline")
+FROM_HERE = {"local", "hit"}  # outcomes of what the upstream is not asked for
 
 
 def project(git, folder):
@@ -99,7 +100,7 @@ class TestShallow:
         scene.git.check("clone", "--depth", "1", scene.url, tmp_path / "c")
         scene.git.check("fetch", "--unshallow", cwd=tmp_path / "c")
         assert scene.faults.count("fetch", since=mark) == 0
-        assert set(scene.tankard.outcomes("fetch", since=log)) == {"local"}
+        assert set(scene.tankard.outcomes("fetch", since=log, count=2)) <= FROM_HERE
 
 
 class TestPartial:
@@ -134,7 +135,7 @@ class TestPartial:
         assert not any(o.startswith("?") for o in shape(git, folder)["objects"])
         git.fsck(folder)
         outcomes = scene.tankard.outcomes("fetch", since=log, count=len(lacks))
-        assert outcomes == ["local"] * len(lacks), "each was a request of its own"
+        assert len(outcomes) == len(lacks) and set(outcomes) <= FROM_HERE, "each was a request of its own"
         assert scene.faults.count("fetch", since=mark) == 0
 
     def test_what_no_tip_reaches_is_not_handed_out(self, scene, tmp_path):
