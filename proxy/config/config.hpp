@@ -118,6 +118,11 @@ struct sync {
   std::vector<std::string> mirror_refs{"refs/heads/", "refs/tags/"};
 };
 
+/// Of what is remembered, of tankard's own accord.
+struct refreshing {
+  std::chrono::milliseconds write_debounce{10'000};  ///< it waits until no push came for so long; 0 = not at all
+};
+
 /// Of stores: repacks, bitmaps, commit-graphs.
 struct upkeep {
   bool enabled = true;
@@ -178,6 +183,7 @@ struct config {
   timeouts time;
   limits limit;
   sync syncing;
+  refreshing refresh;
   upkeep maintenance;
   auth access;
   edge front;

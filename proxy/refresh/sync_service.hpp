@@ -85,6 +85,7 @@ class sync_service {
   awaitable<void> adopt(repo_ref repo, auth::identity_ptr who, std::string generation,
                         std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants);
   awaitable<void> follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
+  void follow_later(const repo_ref& repo, const auth::identity_ptr& who);
   awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);
 
   services& s_;
