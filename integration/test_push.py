@@ -78,13 +78,6 @@ class TestReadYourWrites:
         assert self.outcome(tankard, project) == ("miss", project.refs("refs/heads")) and project.oid("main") == new
         assert self.outcome(tankard, project)[0] == "hit"
 
-    def test_the_end_of_a_push_is_known_here_before_the_client_hears_of_it(self, tankard, faults, git, project, work):
-        """A hook of the client's own, run when the report came and before git ends, already reads what was written."""
-        tankard.ls_refs(project.path, "refs/heads/")
-        new = commit(git, work)
-        git.check("push", tankard.url(project.path), "main", cwd=work)
-        assert heads(tankard.ls_refs(project.path, "refs/heads/"))["refs/heads/main"] == new
-
     @pytest.mark.parametrize("known", [True, False])
     def test_an_answer_to_a_question_from_before_the_end_is_not_kept(self, tankard, faults, git, project, work, known):
         """Also where nothing was known of the repository when the push came."""

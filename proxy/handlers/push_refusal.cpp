@@ -36,16 +36,15 @@ awaitable<void> answer_as_receive_pack(http::exchange& x, std::string_view body)
 
 }  // namespace
 
-awaitable<void> refuse_push(services& s, http::exchange& x, const routed& r, verdict v, unsigned status,
-                            std::string sentence) {
+awaitable<void> refuse_push(services& s, http::exchange& x, const routed& r, push_refusal no) {
   bool const is_post = r.target.service == http::git_service::receive_pack;
   auto const asked = is_post ? co_await read_commands(s, x) : std::nullopt;
   bool const is_probe = asked && asked->commands == 0;
-  if (!asked || (!is_probe && !asked->wants_report)) co_return co_await say(x, v, status, std::move(sentence));
-  set_verdict(x, v, "self");
-  x.report().detail = sentence;
-  // A probe is let in, as upstream would: what it is to find out is whether to log in. The push behind it is refused.
-  std::string const body = is_probe ? std::string() : protocol::write_push_refusal(*asked, sentence);
+  bool const as_receive_pack = asked && (is_probe ? no.lets_probe_in : asked->wants_report);
+  if (!as_receive_pack) co_return co_await say(x, no.why, no.status, std::move(no.sentence));
+  set_verdict(x, no.why, "self");
+  x.report().detail = no.sentence;
+  std::string const body = is_probe ? std::string() : protocol::write_push_refusal(*asked, no.sentence);
   co_await answer_as_receive_pack(x, body);
 }
 

@@ -21,7 +21,11 @@ std::string barred(const config::upstream& to) {
 }
 
 awaitable<void> refuse_away(services& s, http::exchange& x, const routed& r, const outage& o) {
-  co_await refuse_push(s, x, r, {outcome::error, o.reason}, outage_status(o), outage_sentence(s, r.repo, o));
+  push_refusal no{.why = {outcome::error, o.reason},
+                  .status = outage_status(o),
+                  .sentence = outage_sentence(s, r.repo, o),
+                  .lets_probe_in = true};
+  co_await refuse_push(s, x, r, std::move(no));
 }
 
 /// Passes the request through. What fails before anything of a body was sent is refused with a sentence; later it is
@@ -39,7 +43,10 @@ awaitable<void> pass_push(services& s, http::exchange& x, const routed& r, push_
 
 awaitable<void> receive_pack(services& s, http::exchange& x, routed r) {
   auto const no = barred(r.repo.site.settings);
-  if (!no.empty()) co_return co_await refuse_push(s, x, r, {outcome::refused, reason::push}, 403, no);
+  if (!no.empty()) {
+    push_refusal refusal{.why = {outcome::refused, reason::push}, .status = 403, .sentence = no};
+    co_return co_await refuse_push(s, x, r, std::move(refusal));
+  }
   auto const admitted = admit(s, r);
   if (!admitted.admitted) co_return co_await refuse_away(s, x, r, outage_of(admitted));
   if (r.target.service != http::git_service::receive_pack) co_return co_await pass_push(s, x, r, nullptr);
