@@ -7,10 +7,12 @@ import threading
 import pytest
 
 from support import http, pkt
-from support.fault_proxy import Edit, Fault, Gate, Hang
+from support.fault_proxy import Edit, Fault, Gate, Hang, Respond
+from support.gitrepo import Repository
 from support.memory import Memory
 from support.processes import wait_until
 from support.raw_server import RawServer
+from support.upstream import PASSWORD, USER
 
 RESULT = "application/x-git-receive-pack-result"
 REQUEST = ("Content-Type", "application/x-git-receive-pack-request")
@@ -108,7 +110,6 @@ class TestReadYourWrites:
         assert self.outcome(tankard, project)[1]["refs/heads/main"] == new
 
     def test_a_push_that_upstream_refuses_makes_nothing_old(self, tankard, faults, git, project):
-        from support.fault_proxy import Respond
         self.outcome(tankard, project)
         for status in (401, 403, 404, 413):
             faults.on(Respond(status, {}, b"no\n"), kind="push")
@@ -484,6 +485,20 @@ class TestWhatReceivePackCan:
         git.check("push", "origin", "main", cwd=tmp_path / "s")
         assert project.oid("main") == new
         git.fsck(project.folder)
+
+    def test_large_to_a_private_repository(self, tankard, host, git, tmp_path):
+        """The probe is what the host asks for the password; the pack is sent once, when it is known to be right."""
+        repository = Repository(git, host.path("private/pushed.git")).history(2, seed=11)
+        store = tmp_path / "store"
+        store.write_text(f"http://{USER}:{PASSWORD}@127.0.0.1%3a{tankard.port}\n")
+        git.check("config", "--global", "credential.helper", f"store --file={store}")
+        git.check("clone", tankard.url("private/pushed.git"), tmp_path / "p")
+        new, mark = commit(git, tmp_path / "p", 4 << 20), tankard.log_mark()
+        git.check("-c", "http.postBuffer=64k", "push", "origin", "main", cwd=tmp_path / "p")
+        assert repository.oid("main") == new
+        posts = [r for r in tankard.requests(since=mark, operation="push") if r["bytes_in"]]
+        assert [r["status"] for r in posts if r["bytes_in"] > 4 << 20] == [200] and all(r["bytes_in"] == 4 for r in posts[:-1])
+        assert PASSWORD in store.read_text()
 
     def test_hundreds_of_refs(self, tankard, git, project, work):
         commit(git, work)

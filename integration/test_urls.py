@@ -62,6 +62,16 @@ class TestRenamed:
         served = {(r["repo"], r["status"]) for r in tankard.requests(operation="push")}
         assert (old, 301) in served and (new, 200) in served
 
+    def test_a_push_makes_old_what_is_known_by_the_old_name(self, run_tankard, faults, host, project):
+        host.make_public(project.path)
+        tankard = run_tankard(settings={"ls_refs.max_age": "1h"})
+        for _ in range(2):
+            assert tankard.ls_refs(project.path, "refs/heads/").status == 200
+        assert faults.count("ls-refs") == 1, "the second from memory"
+        faults.on(Moved(faults.url, project.path, "team/elsewhere.git"), times=None, path=f"^/{project.path}/")
+        assert tankard.push_advertisement(project.path).status == 301
+        assert tankard.ls_refs(project.path, "refs/heads/").status == 301
+
     @pytest.mark.parametrize("status", [301, 302, 307, 308])
     @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
     def test_every_kind_of_redirect(self, tankard, faults, project, status, service):

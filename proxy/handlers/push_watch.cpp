@@ -47,9 +47,9 @@ void push_watch::answered(unsigned status) {
   if (let_in) s_.listings.invalidate(key_);
 }
 
-awaitable<void> push_watch::see(std::string_view bytes) {
+void push_watch::see(std::string_view bytes) {
   auto const* request = commands_.request();
-  if (request == nullptr) co_return;
+  if (request == nullptr) return;
   if (!report_) report_.emplace(*request);
   report_->feed(bytes);
 }

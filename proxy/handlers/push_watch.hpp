@@ -9,17 +9,16 @@
 #include "protocol/push_report.hpp"
 #include "protocol/push_request.hpp"
 #include "proxy/handlers/handlers.hpp"
-#include "proxy/handlers/relay_stream.hpp"
 #include "proxy/http/inflate.hpp"
 
 namespace tankard::proxy::handlers {
 
-class push_watch final : public onlooker {
+class push_watch {
  public:
   /// From here on the push is under way.
   push_watch(services& s, const repo_ref& repo, const http::request_head& head);
   /// It ended: what was asked before is old.
-  ~push_watch() override;
+  ~push_watch();
   push_watch(const push_watch&) = delete;
   push_watch& operator=(const push_watch&) = delete;
 
@@ -29,7 +28,8 @@ class push_watch final : public onlooker {
   void sent_all() noexcept { all_sent_ = true; }
   /// The head of the answer came.
   void answered(unsigned status);
-  awaitable<void> see(std::string_view bytes) override;
+  /// Bytes of a good answer, before the client gets them.
+  void see(std::string_view bytes);
 
  private:
   enum class coding : std::uint8_t { plain, gzip, unknown };

@@ -39,6 +39,15 @@ awaitable<void> pass_push(services& s, http::exchange& x, const routed& r, push_
   co_await say_outage(s, x, r.repo, away);
 }
 
+/// The question before a push. Where the repository has moved for good the push goes on under another name, and what is
+/// known by this one becomes old with it.
+awaitable<void> pass_question(services& s, http::exchange& x, const routed& r) {
+  co_await pass_push(s, x, r, nullptr);
+  bool const moved = x.report().status == 301 || x.report().status == 308;
+  auto const known = s.listings.get(r.repo.key);
+  if (moved && (known.value || known.on_disk)) s.listings.invalidate(r.repo.key);
+}
+
 }  // namespace
 
 awaitable<void> receive_pack(services& s, http::exchange& x, routed r) {
@@ -49,7 +58,7 @@ awaitable<void> receive_pack(services& s, http::exchange& x, routed r) {
   }
   auto const admitted = admit(s, r);
   if (!admitted.admitted) co_return co_await refuse_away(s, x, r, outage_of(admitted));
-  if (r.target.service != http::git_service::receive_pack) co_return co_await pass_push(s, x, r, nullptr);
+  if (r.target.service != http::git_service::receive_pack) co_return co_await pass_question(s, x, r);
   push_watch watching(s, r.repo, x.request());
   co_await pass_push(s, x, r, &watching);
 }
