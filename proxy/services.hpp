@@ -25,6 +25,7 @@
 #include "proxy/net/io_runtime.hpp"
 #include "proxy/net/task_group.hpp"
 #include "proxy/refresh/recent_404s.hpp"
+#include "proxy/refresh/recent_pushes.hpp"
 #include "proxy/refresh/stale_marks.hpp"
 #include "proxy/upstream/client.hpp"
 #include "proxy/upstream/health.hpp"
@@ -73,6 +74,7 @@ struct services {
   http::body_budget& bodies;
   refresh::stale_marks& marks;
   refresh::recent_404s& not_found;
+  refresh::recent_pushes& pushes;
   std::shared_ptr<cache::fair_semaphore> children;
   int lock_fd;  ///< of the cache directory; children inherit it
   std::vector<std::unique_ptr<upstream_site>> upstreams;

@@ -62,6 +62,7 @@ struct parts {
   cache::challenge_book challenges;
   refresh::stale_marks marks;
   refresh::recent_404s not_found;
+  refresh::recent_pushes pushes;
   net::task_group background;
   services shared;
   refresh::listing_service listing;

@@ -137,6 +137,9 @@ constexpr setting<config> globals[] = {
     {"sync.waiting", number(0, 100'000), in<&config::syncing, &sync::waiting>, "", "Repositories waiting to catch up."},
     {"sync.mirror_refs", any_list, in<&config::syncing, &sync::mirror_refs>, "",
      "Prefixes of the refs that the store keeps."},
+    {"refresh.write_debounce", span_of(0, hour), in<&config::refresh, &refreshing::write_debounce>, "",
+     "After a push tankard asks nothing of its own accord about the repository until no other push came for so long "
+     "(six times as long at most). Clients' own requests never wait; 0s does not wait."},
 
     {"packs.max_bytes", size(0, 1024 * tib), in<&config::kept, &pack_cache::max_bytes>, "",
      "Disk space for answers to fetch that are kept to be sent again, a part of `cache.max_bytes`. 0 is half of that, "

@@ -160,10 +160,14 @@ std::string describe(const services& s, const upstream_site& site, const outage&
                      since);
 }
 
+unsigned outage_status(const outage& o) noexcept { return o.reason == reason::timeout ? 504 : 502; }
+
+std::string outage_sentence(const services& s, const repo_ref& repo, const outage& o) {
+  return fmt::format("tankard: {} cannot be reached: {}", repo.key.path, describe(s, repo.site, o));
+}
+
 awaitable<void> say_outage(const services& s, http::exchange& x, const repo_ref& repo, const outage& o) {
-  unsigned const status = o.reason == reason::timeout ? 504 : 502;
-  co_await say(x, {outcome::error, o.reason}, status,
-               fmt::format("tankard: {} cannot be reached: {}", repo.key.path, describe(s, repo.site, o)));
+  co_await say(x, {outcome::error, o.reason}, outage_status(o), outage_sentence(s, repo, o));
 }
 
 }  // namespace tankard::proxy::handlers

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "proxy/config/spelling.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/http/headers.hpp"
@@ -110,20 +111,19 @@ std::string mounts_sentence(const services& s) {
 }  // namespace
 
 mounted find_mount(const services& s, std::string_view host_header, std::string_view path) {
-  for (auto const& site : s.upstreams) {
-    for (auto const& host : site->settings.hosts) {
-      if (net::equal_any_case(host, host_header)) return {site.get(), std::string(path)};
-    }
-  }
   mounted best;
-  std::size_t longest = 0;
+  auto named = config::host_match::none;
   for (auto const& site : s.upstreams) {
-    auto const& mount = site->settings.mount;
-    bool const below = path.starts_with(mount) && (path.size() == mount.size() || path[mount.size()] == '/');
-    bool const by_path = site->settings.hosts.empty();
-    if (!by_path || !below || (best.site != nullptr && mount.size() <= longest)) continue;
-    best = {site.get(), std::string(path.substr(mount.size()))};
-    longest = mount.size();
+    auto const match = config::match_host(site->settings, host_header);
+    if (match <= named) continue;
+    named = match;
+    best = {site.get(), std::string(path)};
+  }
+  if (best.site != nullptr) return best;
+  for (auto const& site : s.upstreams) {
+    auto const below = config::below_mount(site->settings, path);
+    bool const longer = best.site == nullptr || site->settings.mount.size() > best.site->settings.mount.size();
+    if (below && longer) best = {site.get(), std::string(*below)};
   }
   return best;
 }

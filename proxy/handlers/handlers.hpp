@@ -39,10 +39,13 @@ awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v
 awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_request& request);
 awaitable<void> receive_pack(services& s, http::exchange& x, routed r);
 
+class push_watch;
+
 /// How a request is passed through.
 struct pass {
   proxy::reason why = reason::none;
   const std::string* body = nullptr;  ///< already read (and inflated) here, sent whole; null: streamed from the client
+  push_watch* watching = nullptr;     ///< sees the body of a push and the answer to it
   bool memory_can_answer = false;     ///< an answer that amounts to an outage is not relayed but returned as a failure
 };
 /// Streams the request to the upstream and the answer back as they are; nothing is kept. A failure is returned only

@@ -29,7 +29,7 @@ struct question {
 };
 
 plan::ls_refs_policy policy_of(const services& s, const repo_ref& repo, const cache::snapshot* snapshot) {
-  return {.max_age = s.settings.refs.max_age,
+  return {.max_age = s.pushes.fresh_for(repo.key, s.settings.refs.max_age, s.clock.now()),
           .ttl = s.settings.refs.ttl,
           .offline_mode = s.settings.offline_mode,
           .empty_lists_all = plan::empty_prefix_lists_all(repo.site.settings.kind, snapshot)};

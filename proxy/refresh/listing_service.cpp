@@ -228,8 +228,11 @@ error_code listing_service::take_in_refs(const question& q, listing_outcome& o, 
                                     .anonymous = q.who->anonymous() && q.repo.site.may_be_public(),
                                     .keep_private = !q.who->anonymous()};
   cache::applied_listing applied;
+  bool const lags = s_.pushes.outdate(q.repo.key, *q.refs, *o.listing, s_.clock.now());
+  if (lags) note_lagging(s_, q.repo.key);
   auto change = [&](const cache::snapshot_ptr& former) {
-    applied = cache::apply_listing(former, q.repo.key, taken, s_.clock);
+    applied = lags ? cache::applied_listing{.next = former, .changed = false, .kept = false, .older = true}
+                   : cache::apply_listing(former, q.repo.key, taken, s_.clock);
     return applied.next;
   };
   auto const now_kept = s_.listings.update(q.repo.key, change);
@@ -252,8 +255,11 @@ void listing_service::confirm_public(const question& q, const listing_outcome& o
   auto const ask = [](listing_service& self, question mine) -> awaitable<void> {
     co_await self.wait_for(std::move(mine), self.s_.settings.time.ls_refs_total);
   };
-  auto asking = ask(*this, question{q.repo, auth::nobody(), q.refs, q.headers});
-  s_.background.spawn(s_.runtime.next().get_executor(), std::move(asking));
+  auto const begin = [this, ask, mine = question{q.repo, auth::nobody(), q.refs, q.headers}] {
+    auto asking = ask(*this, mine);
+    s_.background.spawn(s_.runtime.next().get_executor(), std::move(asking));
+  };
+  if (!s_.pushes.defer(q.repo.key, "confirm-public", begin, s_.clock.now())) begin();
 }
 
 error_code listing_service::take_in_advertisement(const question& q, listing_outcome& o,
