@@ -11,7 +11,9 @@
 #include "cache/disk/disk_account.hpp"
 #include "cache/io/async_semaphore.hpp"
 #include "cache/io/blocking_pool.hpp"
+#include "cache/listing/listing_memo.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
+#include "cache/listing/question_book.hpp"
 #include "cache/store/store_ingest.hpp"
 #include "cache/store/store_set.hpp"
 #include "metrics/metrics.hpp"
@@ -58,6 +60,8 @@ struct services {
   net::task_group& background;
   cache::blocking_pool& pool;
   cache::ls_refs_cache& listings;
+  cache::listing_memo& remembered;
+  cache::question_book& questions;
   cache::store_set& stores;
   cache::disk_account& disk;
   cache::store_ingest& ingest;

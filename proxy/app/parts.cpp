@@ -12,7 +12,8 @@
 namespace tankard::proxy::app {
 namespace {
 
-constexpr std::size_t admin_connections = 256;  // a few scrapers and people
+constexpr std::size_t admin_connections = 256;     // a few scrapers and people
+constexpr std::size_t share_of_ready_answers = 8;  // ready answers may take this part of ls_refs.max_bytes besides
 
 http::server_limits public_limits(const config::limits& l) {
   return {.max_connections = l.connections,
@@ -117,6 +118,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       pool(c.blocking_threads),
       listings({.directory = c.ls_refs_path(), .max_bytes = c.refs.max_bytes, .max_entries = c.refs.max_entries},
                cache::system_clock(), logging_problems(logs)),
+      remembered(c.refs.max_bytes / share_of_ready_answers),
       stores(c.cache_directory),
       evictable(stores, [this](const cache::evicted_store& gone) { note_evicted(gone); }),
       disk({c.max_bytes, c.min_free_bytes}, [this] { return stores.free_bytes(); }),
@@ -137,6 +139,8 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .background = background,
              .pool = pool,
              .listings = listings,
+             .remembered = remembered,
+             .questions = questions,
              .stores = stores,
              .disk = disk,
              .ingest = ingest,

@@ -44,6 +44,8 @@ struct parts {
   metrics::metrics meters;
   cache::blocking_pool pool;
   cache::ls_refs_cache listings;
+  cache::listing_memo remembered;
+  cache::question_book questions;
   cache::store_set stores;
   cache::stores_on_disk evictable;
   cache::disk_account disk;
