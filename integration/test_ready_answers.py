@@ -5,7 +5,7 @@ import os
 import pytest
 
 from support import pkt
-from support.fault_proxy import Respond
+from support.fault_proxy import Gate, HoldBody, Respond
 from support.processes import wait_until
 
 PREFIXES = ("HEAD", "refs/heads/", "refs/tags/")
@@ -77,34 +77,33 @@ def behind(tankard, faults, git, project, folder):
     return old, new
 
 
-def test_a_tip_that_came_into_the_store_is_shown_at_once(tankard, faults, git, project, tmp_path):
-    _, new = behind(tankard, faults, git, project, tmp_path / "warm")
-    faults.clear()
-    tankard.switch(True)
-    git.check("init", "--bare", tmp_path / "fresh")
-    git.check("fetch", tankard.url(project.path), "main", cwd=tmp_path / "fresh")
-    tankard.wait_quiet()
+def test_a_tip_that_comes_into_the_store_in_the_outage_is_shown_at_once(tankard, faults, git, project, tmp_path):
+    warm(tankard, git, project, tmp_path / "warm")
+    old, new, gate = project.oid("main"), project.add_commit(), Gate()
+    faults.on(HoldBody(gate), kind="fetch")
+    assert shown(tankard, project.path)["refs/heads/main"] == new
+    gate.wait_arrived()
     tankard.switch(False)
+    for _ in range(3):
+        assert shown(tankard, project.path)["refs/heads/main"] == old
+    gate.open()
+    wait_until(lambda: shown(tankard, project.path)["refs/heads/main"] == new, "what came is shown")
     for _ in range(3):
         assert shown(tankard, project.path)["refs/heads/main"] == new
 
 
 def test_after_an_eviction_the_store_does_not_speak_any_more(run_tankard, faults, own_host, git, project, tmp_path):
     from support.gitrepo import Repository
-    project.add_commit(content=os.urandom(300_000), path="noise")
-    other = Repository(git, own_host.path("other.git"))
-    other.history(3)
-    other.add_commit(content=os.urandom(900_000), path="noise")
+    others = [Repository(git, own_host.path(f"other-{n}.git")).history(3) for n in range(2)]
+    for repository in (project, *others):
+        repository.add_commit(content=os.urandom(400_000 if repository is project else 1_500_000), path="noise")
     tankard = run_tankard(upstreams=[faults.url, own_host.url],
-                          settings={"allow_shared_authority": "true", "cache.max_bytes": "2000000", "upkeep.enabled": "false"})
-    old, new = behind(tankard, faults, git, project, tmp_path / "warm")
-    git.check("clone", "--bare", tankard.url("other.git", upstream=own_host), tmp_path / "other")
-    tankard.wait_metric("tankard_store_repositories", lambda n: n == 2)
-    assert shown(tankard, project.path)["refs/heads/main"] == old
-    git.check("fetch", tankard.url("other.git", upstream=own_host), "main", cwd=tmp_path / "other")
-    other.add_commit(content=os.urandom(900_000), path="more")
-    git.check("fetch", tankard.url("other.git", upstream=own_host), "main", cwd=tmp_path / "other")
-    tankard.wait_metric("tankard_store_evictions_total", lambda n: n >= 1)
+                          settings={"allow_shared_authority": "true", "cache.max_bytes": "3200000", "upkeep.enabled": "false"})
+    _, new = behind(tankard, faults, git, project, tmp_path / "warm")
+    for n in range(2):
+        git.check("clone", "--bare", tankard.url(f"other-{n}.git", upstream=own_host), tmp_path / f"other-{n}")
+        tankard.wait_stored(2)
+    tankard.wait_metric("tankard_store_evictions_total", lambda n: n == 1)
     wait_until(lambda: tankard.events("store-evicted"), "it is told")
     assert tankard.events("store-evicted")[0]["repo"].endswith(project.path)
     counted = tankard.metric("tankard_not_mirrored_refs_total")

@@ -1,6 +1,7 @@
 #include "cache/listing/listing_memo.hpp"
 
 #include <functional>
+#include <random>
 #include <string_view>
 #include <utility>
 
@@ -19,33 +20,29 @@ std::size_t remembered_listing::memory_bytes() const noexcept {
   return sizeof(*this) + size_of(as_listed) + (shared ? 0 : size_of(as_servable.body));
 }
 
-std::size_t listing_memo::hash(const snapshot* of, const std::string& canonical) noexcept {
-  return std::hash<const void*>{}(of) * 31 + std::hash<std::string_view>{}(canonical);
-}
+listing_memo::listing_memo(std::size_t max_bytes) : max_bytes_(max_bytes), seed_(std::random_device{}()) {}
 
-listing_memo::entry_list::iterator listing_memo::look(std::size_t hash, const snapshot_ptr& of,
-                                                      const std::string& canonical) {
-  for (auto [at, end] = index_.equal_range(hash); at != end; ++at) {
-    auto const& e = *at->second;
-    bool const same = !e.of.owner_before(of) && !of.owner_before(e.of);
-    if (same && e.canonical == canonical) return at->second;
-  }
-  return entries_.end();
+std::size_t listing_memo::hash(const snapshot* of, const std::string& canonical) const noexcept {
+  constexpr std::size_t odd = 0x9e3779b97f4a7c15;
+  auto const h = (std::hash<const void*>{}(of) ^ seed_) * odd ^ std::hash<std::string_view>{}(canonical);
+  return h * (2 * seed_ + odd) >> 8;
 }
 
 remembered_ptr listing_memo::find(const snapshot_ptr& of, const std::string& canonical) {
   auto const h = hash(of.get(), canonical);
   std::lock_guard const lock(mu_);
-  auto const at = look(h, of, canonical);
-  if (at == entries_.end()) return nullptr;
+  auto const indexed = index_.find(h);
+  if (indexed == index_.end()) return nullptr;
+  auto const at = indexed->second;
+  // Not by its address: that may be another's by now.
+  bool const same = !at->of.owner_before(of) && !of.owner_before(at->of) && at->canonical == canonical;
+  if (!same) return nullptr;
   entries_.splice(entries_.begin(), entries_, at);
   return at->what;
 }
 
 void listing_memo::drop(entry_list::iterator at, entry_list& dropped) {
-  auto [first, end] = index_.equal_range(at->hash);
-  while (first != end && first->second != at) ++first;
-  if (first != end) index_.erase(first);
+  index_.erase(at->hash);
   bytes_ -= at->charge;
   if (hand_ == at) ++hand_;
   dropped.splice(dropped.begin(), entries_, at);
@@ -67,7 +64,7 @@ void listing_memo::keep(const snapshot_ptr& of, const std::string& canonical, re
   made.push_front({of, canonical, std::move(what), charge, h});
   entry_list dropped;  // freed after the lock
   std::lock_guard const lock(mu_);
-  if (auto const former = look(h, of, canonical); former != entries_.end()) drop(former, dropped);
+  if (auto const former = index_.find(h); former != index_.end()) drop(former->second, dropped);
   sweep(dropped);
   if (charge > max_bytes_ / 2) return;
   index_.emplace(h, made.begin());

@@ -51,7 +51,7 @@ using remembered_ptr = std::shared_ptr<const remembered_listing>;
 
 class listing_memo {
  public:
-  explicit listing_memo(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+  explicit listing_memo(std::size_t max_bytes);
 
   /// Null where nothing is remembered. `canonical` is the question's.
   remembered_ptr find(const snapshot_ptr& of, const std::string& canonical);
@@ -63,26 +63,26 @@ class listing_memo {
 
  private:
   struct entry {
-    std::weak_ptr<const snapshot> of;  // its address is nobody else's while this is here
+    std::weak_ptr<const snapshot> of;
     std::string canonical;
     remembered_ptr what;
     std::size_t charge;
     std::size_t hash;
   };
   using entry_list = std::list<entry>;
-  static std::size_t hash(const snapshot* of, const std::string& canonical) noexcept;
+  std::size_t hash(const snapshot* of, const std::string& canonical) const noexcept;
 
   // REQUIRE: mu_.
-  entry_list::iterator look(std::size_t hash, const snapshot_ptr& of, const std::string& canonical);
   void drop(entry_list::iterator at, entry_list& dropped);
   void sweep(entry_list& dropped);
 
   const std::size_t max_bytes_;
+  const std::size_t seed_;  // of hash(), so that no client can choose questions that slow down others
   mutable std::mutex mu_;
-  entry_list entries_;                                                // guarded by mu_; the last used first
-  std::unordered_multimap<std::size_t, entry_list::iterator> index_;  // guarded by mu_
-  std::size_t bytes_ = 0;                                             // guarded by mu_
-  entry_list::iterator hand_ = entries_.end();                        // guarded by mu_; the next one to be swept
+  entry_list entries_;                                           // guarded by mu_; the last used first
+  std::unordered_map<std::size_t, entry_list::iterator> index_;  // guarded by mu_; by hash: one takes the other's place
+  std::size_t bytes_ = 0;                                        // guarded by mu_
+  entry_list::iterator hand_ = entries_.end();                   // guarded by mu_; the next one to be swept
 };
 
 }  // namespace tankard::cache
