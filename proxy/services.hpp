@@ -11,7 +11,9 @@
 #include "cache/disk/disk_account.hpp"
 #include "cache/io/blocking_pool.hpp"
 #include "cache/io/fair_semaphore.hpp"
+#include "cache/listing/listing_memo.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
+#include "cache/listing/question_book.hpp"
 #include "cache/packs/pack_cache.hpp"
 #include "cache/spool/spool_budget.hpp"
 #include "cache/store/store_ingest.hpp"
@@ -62,6 +64,8 @@ struct services {
   net::task_group& background;
   cache::blocking_pool& pool;
   cache::ls_refs_cache& listings;
+  cache::listing_memo& remembered;
+  cache::question_book& questions;
   cache::store_set& stores;
   cache::spool_budget& spools;
   cache::pack_cache& packs;

@@ -48,6 +48,8 @@ struct parts {
   cache::spool_budget spools;  // before the pool, whose last jobs give back what spools used
   cache::blocking_pool pool;
   cache::ls_refs_cache listings;
+  cache::listing_memo remembered;
+  cache::question_book questions;
   cache::store_set stores;
   cache::pack_cache packs;
   cache::stores_on_disk evictable;

@@ -79,7 +79,8 @@ constexpr setting<config> globals[] = {
     {"ls_refs.patience", span_of(1, 10 * minute), in<&config::refs, &ls_refs::patience>, "",
      "A slow upstream is waited for this long before remembered refs are served."},
     {"ls_refs.max_bytes", size(mib, tib), in<&config::refs, &ls_refs::max_bytes>, "",
-     "Memory for remembered refs of all repositories."},
+     "Memory for remembered refs of all repositories. Listings that are ready to be sent take at most an eighth of it "
+     "besides."},
     {"ls_refs.max_entries", number(1, 100'000'000), in<&config::refs, &ls_refs::max_entries>, "",
      "Repositories whose refs are remembered."},
     {"ls_refs.max_response_bytes", size(64 * kib, 16 * gib), in<&config::refs, &ls_refs::max_response_bytes>, "",

@@ -35,7 +35,12 @@ struct v2_request {
 
 awaitable<void> info_refs(services& s, http::exchange& x, routed r);
 awaitable<void> upload_pack(services& s, http::exchange& x, routed r);
-awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v2_request& request);
+/// `body` is the request that `asked` was parsed from.
+awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const std::string& body,
+                        cache::ls_refs_question_ptr asked);
+/// One that is newer than what is known here: upstream's to answer.
+awaitable<void> unknown_ls_refs(services& s, http::exchange& x, const routed& r, const std::string& body,
+                                error_code why);
 awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_request& request);
 awaitable<void> receive_pack(services& s, http::exchange& x, routed r);
 

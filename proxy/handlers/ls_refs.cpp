@@ -24,20 +24,45 @@ struct question {
   http::exchange& x;
   const routed& r;
   const std::string& body;
-  protocol::ls_refs_request asked;
-  cache::snapshot_ptr snapshot;
+  cache::ls_refs_question_ptr parsed;
+  cache::snapshot_ptr snapshot{};
+  cache::remembered_ptr remembered{};  // of this question and snapshot
+  bool newly_known = false;            // `remembered` was worked out just now, and is in nobody's memory
+
+  const protocol::ls_refs_request& asked() const noexcept { return parsed->asked; }
+  void look_at(cache::snapshot_ptr found) {
+    snapshot = std::move(found);
+    remembered = snapshot ? s.remembered.find(snapshot, parsed->canonical) : nullptr;
+    newly_known = false;
+  }
 };
 
-plan::ls_refs_policy policy_of(const services& s, const repo_ref& repo, const cache::snapshot* snapshot) {
+/// What is known of the repository now. It may have been revoked while upstream was asked.
+awaitable<void> look_again(question& q) {
+  auto found = co_await q.s.listing->find(q.r.repo.key);
+  q.look_at(std::move(found));
+}
+
+std::optional<cache::boot_point> known_since(question& q) {
+  if (!q.remembered) {
+    bool const lists_all = plan::empty_prefix_lists_all(q.r.repo.site.settings.kind, q.snapshot.get());
+    cache::remembered_listing made;
+    made.known_since = q.snapshot->table->knows(q.asked(), lists_all);
+    q.remembered = std::make_shared<const cache::remembered_listing>(std::move(made));
+    q.newly_known = true;
+  }
+  return q.remembered->known_since;
+}
+
+plan::ls_refs_policy policy_of(const services& s, const repo_ref& repo) {
   return {.max_age = s.pushes.fresh_for(repo.key, s.settings.refs.max_age, s.clock.now()),
           .ttl = s.settings.refs.ttl,
-          .offline_mode = s.settings.offline_mode,
-          .empty_lists_all = plan::empty_prefix_lists_all(repo.site.settings.kind, snapshot)};
+          .offline_mode = s.settings.offline_mode};
 }
 
 /// What upstream is asked: everything that can be projected down to what this and other clients ask.
 protocol::ls_refs_request widened(const question& q) {
-  auto wide = q.asked;
+  auto wide = q.asked();
   wide.peel = true;
   wide.symrefs = true;
   if (!wide.unborn && q.snapshot && q.snapshot->advertisement) {
@@ -48,21 +73,28 @@ protocol::ls_refs_request widened(const question& q) {
   return wide;
 }
 
-/// `away`: why upstream could not be asked; nullopt where it is only slow, or where nobody was asked.
-awaitable<void> answer_memory(question& q, verdict v, cache::boot_point since, std::optional<outage> away = {}) {
+/// `away`: since when upstream cannot be asked; nullopt where it is only slow, or where nobody was asked.
+awaitable<void> answer_memory(question& q, verdict v, cache::boot_point since,
+                              std::optional<cache::boot_point> away = {}) {
   auto const age = q.s.clock.age(since);
   bool const stale = v.outcome == outcome::stale;
-  shown_refs shown = co_await show_refs(q.s, *q.snapshot, q.asked, stale);
+  asked_listing const what{*q.parsed, q.snapshot, q.remembered};
+  auto shown = show_at_once(q.s, what, stale);
+  if (!shown) {
+    shown = co_await show_refs(q.s, what, stale);
+  } else if (q.newly_known) {
+    q.s.remembered.keep(q.snapshot, q.parsed->canonical, q.remembered);
+  }
   q.s.meters.ls_refs_hit();
   q.s.meters.ls_refs_age(age);
   if (stale) {
     if (age > q.s.settings.refs.ttl) q.s.meters.ls_refs_stale();
-    q.s.meters.not_mirrored(shown.not_mirrored);
+    q.s.meters.not_mirrored(shown->not_mirrored);
     note_shown(q.s, viewer_of(q.s, q.r, q.snapshot.get()));
-    q.s.marks.mark(q.r.repo.key, {since, away ? std::optional(away->since) : std::nullopt});
+    q.s.marks.mark(q.r.repo.key, {since, away});
   }
   from_memory const memory{
-      .content_type = http::upload_pack_result_type, .body = *shown.body, .age = age, .ttl = q.s.settings.refs.ttl};
+      .content_type = http::upload_pack_result_type, .body = *shown->body, .age = age, .ttl = q.s.settings.refs.ttl};
   co_await answer_from_memory(q.x, v, memory);
 }
 
@@ -82,18 +114,19 @@ awaitable<void> refuse(question& q, const outage& why, reason because, const ups
   co_await say_err(q.x, {outcome::error, because}, http::upload_pack_result_type, sentence);
 }
 
-plan::ls_refs_plan decide(const question& q, const upstream::admission& admitted) {
-  return plan::plan_ls_refs(q.asked, viewer_of(q.s, q.r, q.snapshot.get()), q.snapshot.get(), admitted,
-                            policy_of(q.s, q.r.repo, q.snapshot.get()), q.s.clock);
+plan::ls_refs_plan decide(question& q, const upstream::admission& admitted) {
+  auto const* const snapshot = q.snapshot.get();
+  return plan::plan_ls_refs(q.asked(), viewer_of(q.s, q.r, snapshot), snapshot, admitted, policy_of(q.s, q.r.repo), q.s.clock,
+                            [&q] { return known_since(q); });
 }
 
-/// An outage that was known, or showed only when upstream was asked.
+/// An outage that memory could not answer at once, or that showed only when upstream was asked.
 awaitable<void> answer_outage(question& q, upstream::admission refused, const upstream::whole_answer* answer) {
   refused = co_await confirmed(q.s, q.r, q.snapshot, std::move(refused));
-  q.snapshot = co_await q.s.listing->find(q.r.repo.key);  // it may have been revoked while upstream was asked
+  co_await look_again(q);
   auto const p = decide(q, refused);
   if (p.action == plan::ls_refs_action::answer_stale) {
-    co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, outage_of(refused));
+    co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, refused.since);
   }
   co_await refuse(q, outage_of(refused), p.reason, answer);
 }
@@ -122,13 +155,13 @@ awaitable<void> answer_good(question& q, const protocol::ls_refs_request& wide, 
   q.s.marks.clear(q.r.repo.key);
   q.s.meters.ls_refs_miss();
   std::shared_ptr<const std::string> body = o.body;
-  if (!(wide == q.asked)) {
-    auto narrow = [&q, &o] { return narrowed(*o.listing, q.asked); };
+  if (!(wide == q.asked())) {
+    auto narrow = [&q, &o] { return narrowed(*o.listing, q.asked()); };
     body = co_await q.s.pool.run(std::move(narrow));
   }
   auto const keep = [&](const cache::snapshot_ptr& now) -> cache::snapshot_ptr {
     bool const current = now && !now->gone && now->updated == o.asked_at;
-    return current ? cache::with_raw(now, q.asked.canonical(), body, o.asked_at) : nullptr;
+    return current ? cache::with_raw(now, q.parsed->canonical, body, o.asked_at) : nullptr;
   };
   if (!wait.joined) q.s.listings.update(q.r.repo.key, keep);
   auto const kind = wait.joined ? outcome::collapsed : o.new_to_us ? outcome::miss : outcome::revalidated;
@@ -137,7 +170,7 @@ awaitable<void> answer_good(question& q, const protocol::ls_refs_request& wide, 
 
 /// No answer within the patience: with what is known, if it may still be shown.
 awaitable<void> answer_late(question& q) {
-  q.snapshot = co_await q.s.listing->find(q.r.repo.key);
+  co_await look_again(q);
   auto const p = decide(q, {});
   if (p.known_since && q.s.settings.offline_mode) {
     co_return co_await answer_memory(q, {outcome::stale, reason::patience}, *p.known_since);
@@ -170,25 +203,34 @@ awaitable<void> ask(question& q, const plan::ls_refs_plan& p) {
 
 }  // namespace
 
-awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v2_request& request) {
-  auto asked = protocol::parse_ls_refs_request(request.command);
+awaitable<void> unknown_ls_refs(services& s, http::exchange& x, const routed& r, const std::string& body,
+                                error_code why) {
+  if (admit(s, r).admitted)
+    co_return co_await pass_through(s, x, r, {.why = reason::unsupported_argument, .body = &body});
+  co_await say_err(x, {outcome::refused, reason::malformed}, http::upload_pack_result_type,
+                   "tankard: bad ls-refs request: " + why.message());
+}
+
+awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const std::string& body,
+                        cache::ls_refs_question_ptr asked) {
   auto admitted = admit(s, r);
-  if (!asked) {  // newer than what is known here: upstream's to answer
-    if (admitted.admitted)
-      co_return co_await pass_through(s, x, r, {.why = reason::unsupported_argument, .body = &request.body.bytes()});
-    co_return co_await say_err(x, {outcome::refused, reason::malformed}, http::upload_pack_result_type,
-                               "tankard: bad ls-refs request: " + asked.error().message());
+  question q{s, x, r, body, std::move(asked)};
+  auto in_memory = s.listings.get(r.repo.key);
+  if (in_memory.on_disk) {
+    co_await look_again(q);
+  } else {
+    q.look_at(std::move(in_memory.value));
   }
-  question q{s, x, r, request.body.bytes(), std::move(*asked), co_await s.listing->find(r.repo.key)};
   auto const p = decide(q, admitted);
   switch (p.action) {
     case plan::ls_refs_action::answer_fresh:
       co_return co_await answer_memory(q, {outcome::hit, p.reason}, *p.known_since);
+    case plan::ls_refs_action::answer_stale:
+      co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, admitted.since);
     case plan::ls_refs_action::ask:
       co_return co_await ask(q, p);
     case plan::ls_refs_action::relay:
       co_return co_await relay(q, p);
-    case plan::ls_refs_action::answer_stale:
     case plan::ls_refs_action::refuse:
       co_return co_await answer_outage(q, std::move(admitted), nullptr);
   }

@@ -1,22 +1,27 @@
 #pragma once
-// The listing that memory answers with: raw where nothing has moved, projected where it must differ (DESIGN 4).
+// The listing that memory answers with: raw where nothing has moved, projected where it must differ (DESIGN 4). What
+// was made once is remembered (cache/listing/listing_memo.hpp), and shown again without leaving the caller's thread.
 
-#include <memory>
-#include <string>
+#include <optional>
 
-#include "cache/listing/snapshot.hpp"
+#include "cache/listing/listing_memo.hpp"
+#include "cache/listing/question_book.hpp"
 #include "proxy/services.hpp"
 
 namespace tankard::proxy::handlers {
 
-struct shown_refs {
-  std::shared_ptr<const std::string> body;
-  std::size_t not_mirrored = 0;  ///< refs shown with an older value than the table's, or with one that cannot be served
+/// A question about one snapshot, and what is remembered of the two. Both outlive every call.
+struct asked_listing {
+  const cache::ls_refs_question& question;
+  const cache::snapshot_ptr& snapshot;
+  const cache::remembered_ptr& remembered;  ///< never null: it was looked up whether the answer is known
 };
 
 /// In an outage (`outage`) each ref shows its newest value that the store can serve; a ref of which the store never had
 /// any value keeps the table's, because a mirror client with --prune deletes what it is not shown.
-awaitable<shown_refs> show_refs(services& s, const cache::snapshot& snapshot, const protocol::ls_refs_request& asked,
-                                bool outage);
+/// This one neither blocks nor works: nullopt where it would have to.
+std::optional<cache::shown_refs> show_at_once(services& s, const asked_listing& a, bool outage);
+/// The same, made on the pool and remembered.
+awaitable<cache::shown_refs> show_refs(services& s, asked_listing a, bool outage);
 
 }  // namespace tankard::proxy::handlers

@@ -45,8 +45,13 @@ upstream::admission away_within(upstream::outage_scope scope) {
   return a;
 }
 const upstream::admission away = away_within(upstream::outage_scope::host);
-const ls_refs_policy policy{
-    .max_age = 0s, .ttl = 5min, .offline_mode = true, .empty_lists_all = false};
+const ls_refs_policy policy{.max_age = 0s, .ttl = 5min, .offline_mode = true};
+
+/// As it is asked of a host whose listing without prefix may leave something out.
+ls_refs_plan plan_ls_refs(const protocol::ls_refs_request& asked, const viewer& who, const cache::snapshot* snapshot,
+                          const upstream::admission& admitted, const ls_refs_policy& how, const cache::clock& clock) {
+  return plan_ls_refs(asked, who, snapshot, admitted, how, clock, [&] { return snapshot->table->knows(asked, false); });
+}
 
 TEST(PlanLsRefs, AsksAlways_WhenMaxAgeIsZero) {
   test::fake_clock clock;
@@ -153,7 +158,8 @@ TEST(PlanLsRefs, RefusesEveryOutage_WhereOfflineModeIsOff) {
 TEST(PlanLsRefs, ServesPublicRefsToAnybody_InAnOutage) {
   test::fake_clock clock;
   auto const s = listed(clock, 1s);
-  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), stranger, &s, away, policy, clock).action, ls_refs_action::answer_stale);
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), stranger, &s, away, policy, clock).action,
+            ls_refs_action::answer_stale);
 }
 
 TEST(PlanLsRefs, ForgetsThatARepositoryWasPublic_WhereItsHostCouldHaveSaidOtherwise) {
