@@ -98,7 +98,7 @@ def test_after_an_eviction_the_store_does_not_speak_any_more(run_tankard, faults
     for repository in (project, *others):
         repository.add_commit(content=os.urandom(400_000 if repository is project else 1_500_000), path="noise")
     tankard = run_tankard(upstreams=[faults.url, own_host.url],
-                          settings={"allow_shared_authority": "true", "cache.max_bytes": "3200000", "upkeep.enabled": "false"})
+                          settings={"allow_shared_authority": "true", "cache.max_bytes": "3200000", "packs.max_entry_bytes": "0", "upkeep.enabled": "false"})
     _, new = behind(tankard, faults, git, project, tmp_path / "warm")
     for n in range(2):
         git.check("clone", "--bare", tankard.url(f"other-{n}.git", upstream=own_host), tmp_path / f"other-{n}")

@@ -131,7 +131,7 @@ def test_an_evicted_repository_is_listed_offline_refused_and_kept_anew(run_tanka
     first, second = (new_repository().history(5, seed=n) for n in range(2))
     for n, repository in enumerate((first, second)):
         repository.add_commit(content=os.urandom(300_000), path=f"noise{n}")
-    tankard = run_tankard(settings={"cache.max_bytes": str(2 * first.pack_bytes()), "upkeep.enabled": "false"})
+    tankard = run_tankard(settings={"cache.max_bytes": str(2 * first.pack_bytes()), "packs.max_entry_bytes": "0", "upkeep.enabled": "false"})
     git.check("clone", "--mirror", tankard.url(first.path), tmp_path / "a")
     tankard.wait_stored()
     git.check("clone", "--mirror", tankard.url(second.path), tmp_path / "b")
@@ -165,7 +165,7 @@ def test_what_was_used_last_stays_over_a_restart(run_tankard, git, new_repositor
     for n, repository in enumerate(repositories):
         repository.add_commit(content=os.urandom(300_000), path=f"noise{n}")
     size = repositories[0].pack_bytes()
-    tankard = run_tankard(settings={"cache.max_bytes": str(10 * size), "upkeep.enabled": "false"})
+    tankard = run_tankard(settings={"cache.max_bytes": str(10 * size), "packs.max_entry_bytes": "0", "upkeep.enabled": "false"})
     for n in (0, 1, 2, 0):
         git.check("clone", "--bare", tankard.url(repositories[n].path), tmp_path / f"c{n}-{os.urandom(3).hex()}")
         tankard.wait_stored(min(n + 1, 1))

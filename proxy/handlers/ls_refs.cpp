@@ -116,8 +116,8 @@ awaitable<void> refuse(question& q, const outage& why, reason because, const ups
 
 plan::ls_refs_plan decide(question& q, const upstream::admission& admitted) {
   auto const* const snapshot = q.snapshot.get();
-  return plan::plan_ls_refs(q.asked(), viewer_of(q.s, q.r, snapshot), snapshot, admitted, policy_of(q.s, q.r.repo), q.s.clock,
-                            [&q] { return known_since(q); });
+  return plan::plan_ls_refs(q.asked(), viewer_of(q.s, q.r, snapshot), snapshot, admitted, policy_of(q.s, q.r.repo),
+                            q.s.clock, [&q] { return known_since(q); });
 }
 
 /// An outage that memory could not answer at once, or that showed only when upstream was asked.
