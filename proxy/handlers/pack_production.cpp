@@ -41,10 +41,12 @@ class disk_watch {
     p.writer->become_window();
   }
   /// Why the answer is not kept, where it went on as a window.
-  std::string_view why_not() const noexcept { return why_not_.empty() ? "disk full" : std::string_view(why_not_); }
+  std::string_view why_not() const noexcept {
+    return why_not_.empty() ? "disk full, or spool.max_bytes reached" : std::string_view(why_not_);
+  }
 
  private:
-  static constexpr std::uint64_t step = 16u << 20;
+  static constexpr std::uint64_t step = 4u << 20;
   std::uint64_t next_ = step;
   std::string why_not_;
 };
