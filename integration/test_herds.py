@@ -50,7 +50,9 @@ def test_thirty_two_cold_clones_are_one_pack_request(tankard, faults, git, proje
         thread.join()
         assert result[0].ok, result[0]
     assert len(packs(faults)) == 1, faults.seen("fetch")
-    assert tankard.metric("tankard_collapsed_requests_total", operation="fetch") == 31
+    outcomes = tankard.outcomes("fetch", count=32)
+    assert sorted(set(outcomes)) in (["collapsed", "miss"], ["collapsed", "hit", "miss"]), outcomes  # who listed late may find it kept
+    assert outcomes.count("miss") == 1 and len(outcomes) == 32
     for n in range(32):
         git.same_content(project.folder, tmp_path / f"c{n}")
     git.fsck(tmp_path / "c7")
