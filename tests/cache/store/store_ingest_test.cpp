@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
+#include <random>
 
 #include "tests/cache/store/store_fixture.hpp"
 
@@ -80,7 +82,11 @@ TEST_F(FirstPack, WithoutWantsOrWithSha256IsRefused) {
 }
 
 TEST_F(FirstPack, AChildThatExceedsItsMemoryLeavesNothing) {
-  auto const tip = source.commit("one", "1");
+  // The limit comes a moment after the start: the pack is one that takes longer than that.
+  std::mt19937 numbers(1);
+  std::string content(16u << 20, '\0');
+  std::ranges::generate(content, [&numbers] { return static_cast<char>(numbers() & 0xff); });
+  auto const tip = source.commit("one", content);
   limits.max_memory = std::size_t{1} << 20;
   auto const r = first_pack(source.pack("main"), {tip});
   EXPECT_FALSE(r);
