@@ -283,7 +283,7 @@ class TestUnixSockets:
 
     def test_of_other_users_the_admin_api_wants_the_token(self, run_tankard, tmp_path):
         tankard = run_tankard(settings={"admin.listen": f"unix:{tmp_path}/admin.sock", "admin.listen_mode": "0666"})
-        assert "every user of this machine" in tankard.events("admin-exposed")[0]["cause"]
+        assert "every user of this machine" in tankard.wait_event("admin-exposed")[0]["cause"]
         assert switches_off(tankard, tankard.admin_port, as_nobody=True) == 401
         assert tankard.metric("tankard_upstream_state", upstream=tankard.name, state="disabled") == 0
         assert switches_off(tankard, tankard.admin_port) == 200
@@ -385,7 +385,7 @@ class TestSocketActivation:
 
     def test_one_that_nobody_takes_is_told_of(self, activated):
         tankard = activated("git=0", "typo=0", listen="systemd:git")
-        assert tankard.events("socket-unclaimed")[0]["name"] == "typo"
+        assert tankard.wait_event("socket-unclaimed")[0]["name"] == "typo"
 
     def test_none_that_fits_is_an_error(self, activated):
         tankard = activated("git=0", listen="systemd:other", wait=False)
@@ -478,7 +478,7 @@ http_v2 = [("Git-Protocol", "version=2")]
 class TestExposure:
     def test_credentials_in_plain_on_the_network_are_warned_of(self, run_tankard):
         tankard = run_tankard(settings={"listen": "0.0.0.0:0"})
-        event, = tankard.events("credentials-exposed")
+        event, = tankard.wait_event("credentials-exposed")
         assert event["level"] == "warning" and event["address"] == "0.0.0.0"
         assert "tls.listen" in event["cause"] and "trusted_proxies" in event["cause"]
 

@@ -41,7 +41,7 @@ def test_what_is_kept_is_counted_and_what_is_none_is_removed(run_tankard, projec
     assert metrics.sum("tankard_pack_cache_entries") == 1 and metrics.sum("tankard_pack_cache_bytes") == 1000
     assert metrics.sum("tankard_cache_bytes") == 1000
     assert metrics.sum("tankard_spools") == metrics.sum("tankard_spool_bytes") == 0
-    assert tankard.events("pack-problem")
+    tankard.wait_event("pack-problem")
 
 
 def test_what_was_unused_for_longest_goes_whoever_keeps_it(run_tankard, git, project, tmp_path):
@@ -104,5 +104,5 @@ def test_without_a_folder_for_it_all_is_answered(run_tankard, git, project, tmp_
         pass
     tankard.start()
     git.check("clone", tankard.url(project.path), tmp_path / "c")
-    [problem] = tankard.events("pack-problem")
+    [problem] = tankard.wait_event("pack-problem")
     assert "packs" in problem["cause"], problem

@@ -158,7 +158,7 @@ class TestLaggingReplica:
         self.lag(faults, old)
         answer = tankard.ls_refs(project.path, "refs/heads/")
         assert heads(answer) == heads(http_answer(old)) != now, "what upstream says is not hidden"
-        assert tankard.events("listing-lags")
+        tankard.wait_event("listing-lags")
         assert self.offline(tankard, faults, project) == now and now["refs/heads/main"] == new
 
     @pytest.mark.parametrize("refspecs", [["HEAD:main"], ["HEAD:refs/heads/created"], [":topic/one"], ["+HEAD~5:main"]],

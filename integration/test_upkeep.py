@@ -124,7 +124,7 @@ def test_clones_while_stores_are_repacked_rewritten_and_evicted(run_tankard, git
         git.check("clone", "--mirror", tankard.url(repository.path), tmp_path / f"last{n}")
         git.same_content(repository.folder, tmp_path / f"last{n}")
     assert not [r for r in tankard.events("request") if r["outcome"] == "error"]
-    assert tankard.events("store-evicted")[0]["repo"]
+    assert tankard.wait_event("store-evicted")[0]["repo"]
 
 
 def test_an_evicted_repository_is_listed_offline_refused_and_kept_anew(run_tankard, faults, git, new_repository, tmp_path):

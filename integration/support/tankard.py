@@ -408,6 +408,10 @@ class Tankard(RawClient):
                     found.append(event)
         return found
 
+    def wait_event(self, name, **fields):
+        """Log lines of this event; waits for the first: it is read a moment after what it tells of is seen."""
+        return processes.wait_until(lambda: self.events(name, **fields), f"the log tells of {name} {fields}")
+
     def requests(self, since=0, **fields):
         return self.events("request", since, **fields)
 
