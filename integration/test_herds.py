@@ -33,6 +33,14 @@ def in_background(job):
     return thread, result
 
 
+def are_whole(git, project, tmp_path, threads):
+    """Clones c0, c1, ... that were begun in the background."""
+    for n, (thread, result) in enumerate(threads):
+        thread.join()
+        assert result[0].ok, result[0]
+        git.same_content(project.folder, tmp_path / f"c{n}")
+
+
 def wait_followed(tankard, count):
     """So many requests to fetch are under way."""
     wait_until(lambda: tankard.metric("tankard_in_flight_requests") >= count, f"{count} clients wait", 60)
@@ -58,27 +66,11 @@ def test_thirty_two_cold_clones_are_one_pack_request(tankard, faults, git, proje
     git.fsck(tmp_path / "c7")
 
 
-def test_the_leader_killed_before_the_first_byte_harms_nobody(tankard, faults, git, project, clone, tmp_path):
-    gate = Gate()
-    faults.on(Hang(gate), kind="fetch")
-    leader = git.start("clone", "--bare", tankard.url(project.path), tmp_path / "leader")
-    gate.wait_arrived(1)
-    others = [in_background(lambda n=n: clone(project, f"c{n}")) for n in range(5)]
-    wait_followed(tankard, 6)
-    leader.kill()
-    leader.wait()
-    gate.open()
-    for n, (thread, result) in enumerate(others):
-        thread.join()
-        assert result[0].ok, result[0]
-        git.same_content(project.folder, tmp_path / f"c{n}")
-    assert len(packs(faults)) == 1
-
-
-def test_the_leader_killed_after_the_first_byte_harms_nobody(tankard, faults, git, project, clone, tmp_path):
+@pytest.mark.parametrize("moment", ["before-the-first-byte", "after-it"])
+def test_a_leader_that_is_killed_harms_nobody(tankard, faults, git, project, clone, tmp_path, moment):
     project.big(8, branch="big")
     gate = Gate()
-    faults.on(HoldBody(gate, after=1 << 20), kind="fetch")
+    faults.on(Hang(gate) if moment == "before-the-first-byte" else HoldBody(gate, after=1 << 20), kind="fetch")
     leader = git.start("clone", "--bare", tankard.url(project.path), tmp_path / "leader")
     gate.wait_arrived(1)
     others = [in_background(lambda n=n: clone(project, f"c{n}")) for n in range(5)]
@@ -86,10 +78,7 @@ def test_the_leader_killed_after_the_first_byte_harms_nobody(tankard, faults, gi
     leader.kill()
     leader.wait()
     gate.open()
-    for n, (thread, result) in enumerate(others):
-        thread.join()
-        assert result[0].ok, result[0]
-        git.same_content(project.folder, tmp_path / f"c{n}")
+    are_whole(git, project, tmp_path, others)
     assert len(packs(faults)) == 1
 
 
@@ -176,10 +165,7 @@ def test_a_follower_at_a_trickle_holds_nobody(tankard, faults, git, project, clo
     wait_followed(tankard, 32)
     slow.recv(1024)
     gate.open()
-    for n, (thread, result) in enumerate(fast):
-        thread.join()
-        assert result[0].ok, result[0]
-        git.same_content(project.folder, tmp_path / f"c{n}")
+    are_whole(git, project, tmp_path, fast)
     assert len(packs(faults)) == 1
     got = bytearray()
     while not got.endswith(b"0\r\n\r\n"):
@@ -269,10 +255,7 @@ def test_a_bogus_want_poisons_nobody(tankard, faults, git, project, clone, tmp_p
     wait_followed(tankard, 5)
     gate.open()
     bogus[0].join()
-    for n, (thread, result) in enumerate(threads):
-        thread.join()
-        assert result[0].ok, result[0]
-        git.same_content(project.folder, tmp_path / f"c{n}")
+    are_whole(git, project, tmp_path, threads)
     assert b"PACK" not in bogus[1][0].body
 
 

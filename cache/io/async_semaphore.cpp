@@ -59,7 +59,7 @@ awaitable<std::optional<async_semaphore::permit>> async_semaphore::acquire(std::
           return;
         }
       }
-      owner.release();
+      owner.release(1);
     }
     std::optional<permit> take() {
       std::lock_guard const lock(owner.impl_->mu);
@@ -71,7 +71,7 @@ awaitable<std::optional<async_semaphore::permit>> async_semaphore::acquire(std::
   co_return on_exit.take();
 }
 
-void async_semaphore::release() noexcept {
+void async_semaphore::release(std::size_t) noexcept {
   std::shared_ptr<wake_timer> next;
   {
     std::lock_guard const lock(impl_->mu);
@@ -94,17 +94,6 @@ std::size_t async_semaphore::in_use() const {
 std::size_t async_semaphore::waiting() const {
   std::lock_guard const lock(impl_->mu);
   return impl_->queue.size();
-}
-
-async_semaphore::permit& async_semaphore::permit::operator=(permit&& other) noexcept {
-  if (this != &other) {
-    if (auto const old = std::exchange(owner_, std::move(other.owner_))) old->release();
-  }
-  return *this;
-}
-
-async_semaphore::permit::~permit() {
-  if (owner_) owner_->release();
 }
 
 }  // namespace tankard::cache

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cache/io/asio.hpp"
+#include "cache/io/semaphore_permit.hpp"
 
 namespace tankard::cache {
 
@@ -16,18 +17,7 @@ class async_semaphore : public std::enable_shared_from_this<async_semaphore> {
   /// `permits` of weight 1 may be held at once; at most `max_waiting` wait.
   static std::shared_ptr<async_semaphore> make(std::size_t permits, std::size_t max_waiting);
 
-  /// Given back by its destructor. Movable.
-  class permit {
-   public:
-    permit(permit&&) noexcept = default;
-    permit& operator=(permit&&) noexcept;
-    ~permit();
-
-   private:
-    friend class async_semaphore;
-    explicit permit(std::shared_ptr<async_semaphore> owner) : owner_(std::move(owner)) {}
-    std::shared_ptr<async_semaphore> owner_;
-  };
+  using permit = semaphore_permit<async_semaphore>;
 
   /// nullopt: too many wait already, or `limit` passed.
   awaitable<std::optional<permit>> acquire(std::chrono::steady_clock::duration limit);
@@ -38,7 +28,8 @@ class async_semaphore : public std::enable_shared_from_this<async_semaphore> {
 
  private:
   async_semaphore(std::size_t permits, std::size_t max_waiting);
-  void release() noexcept;
+  friend permit;
+  void release(std::size_t one) noexcept;
   struct impl;
   std::unique_ptr<impl> impl_;
 };

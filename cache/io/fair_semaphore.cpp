@@ -124,17 +124,4 @@ std::size_t fair_semaphore::waiting() const {
 
 std::size_t fair_semaphore::places() const noexcept { return impl_->places; }
 
-fair_semaphore::permit& fair_semaphore::permit::operator=(permit&& other) noexcept {
-  if (this != &other) {
-    auto const old = std::exchange(owner_, std::move(other.owner_));
-    auto const weight = std::exchange(weight_, other.weight_);
-    if (old) old->release(weight);
-  }
-  return *this;
-}
-
-fair_semaphore::permit::~permit() {
-  if (owner_) owner_->release(weight_);
-}
-
 }  // namespace tankard::cache

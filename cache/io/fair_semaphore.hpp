@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cache/io/asio.hpp"
+#include "cache/io/semaphore_permit.hpp"
 
 namespace tankard::cache {
 
@@ -24,19 +25,7 @@ class fair_semaphore : public std::enable_shared_from_this<fair_semaphore> {
     std::size_t weight = 1;  ///< places; more than there are: all
   };
 
-  /// Given back by its destructor. Movable.
-  class permit {
-   public:
-    permit(permit&&) noexcept = default;
-    permit& operator=(permit&&) noexcept;
-    ~permit();
-
-   private:
-    friend class fair_semaphore;
-    permit(std::shared_ptr<fair_semaphore> owner, std::size_t weight) : owner_(std::move(owner)), weight_(weight) {}
-    std::shared_ptr<fair_semaphore> owner_;
-    std::size_t weight_;
-  };
+  using permit = semaphore_permit<fair_semaphore>;
 
   /// nullopt: too many wait already, or `limit` passed.
   awaitable<std::optional<permit>> acquire(claim c, std::chrono::steady_clock::duration limit);
@@ -50,6 +39,7 @@ class fair_semaphore : public std::enable_shared_from_this<fair_semaphore> {
   fair_semaphore(std::size_t places, std::size_t max_waiting);
   struct waiter;
   struct waiting_one;
+  friend permit;
   void release(std::size_t weight) noexcept;
   struct impl;
   std::unique_ptr<impl> impl_;

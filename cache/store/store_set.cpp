@@ -198,7 +198,7 @@ void store_set::discard_staging(const fs::path& folder) noexcept {
 }
 
 fs::path store_set::folder_of(const repo_key& key, const std::string& generation) const {
-  return impl_->repos / key.storage_id() / generation;
+  return impl_->folder_text(key, generation);
 }
 
 void store_set::note_adopted(const repo_store_ptr& store) {

@@ -81,13 +81,18 @@ awaitable<void> confirm_access(fetching& f) {
   f.snapshot = co_await f.s.listing->find(f.r.repo.key);
 }
 
+/// Once for each request of a client. REQUIRES: it has a key.
+void count_sighting(fetching& f) {
+  if (!f.worth_keeping) f.worth_keeping = f.s.packs.wants(*f.key, f.asked.clone_shaped());
+}
+
 /// The herd: tips of the table, and an answer that is kept. No look at the store is needed for that.
 awaitable<bool> answered_at_once(fetching& f) {
   f.known = facts_of_table(f.s, f.r, f.snapshot, f.asked, f.admitted);
   f.key = shared_key(f);
   if (!f.key || !f.s.packs.has(*f.key)) co_return false;
   if (!f.admitted.admitted) note_shown(f.s, viewer_of(f.s, f.r, f.snapshot.get()));
-  f.worth_keeping = f.s.packs.wants(*f.key, f.asked.clone_shaped());
+  count_sighting(f);
   co_return co_await answer_from_packs(f, f.known.facts.outage);
 }
 
@@ -128,7 +133,7 @@ awaitable<void> run_plan(fetching& f) {
   auto const p = plan::plan_fetch(f.asked, f.known.facts);
   f.key = shared_key(f);
   if (f.key) {
-    if (!f.worth_keeping) f.worth_keeping = f.s.packs.wants(*f.key, f.asked.clone_shaped());
+    count_sighting(f);
     bool const answered = co_await answer_from_packs(f, p.reason);
     if (answered) co_return;
   }

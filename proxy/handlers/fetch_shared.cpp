@@ -46,9 +46,10 @@ awaitable<void> try_again(fetching& f) {
 /// What this fetch led itself broke before the client got a byte.
 awaitable<void> own_failed(fetching& f, const refresh::pack_flight& flight, std::string cause, bool from_upstream) {
   auto const why = flight.broken();
-  bool const disk = why == reason::disk_full;  // whoever asks alone needs none
-  if (disk || !from_upstream) f.failed_joins = most_failed_joins;
-  if (disk || !from_upstream) co_return co_await try_again(f);
+  if (why == reason::disk_full || !from_upstream) {
+    f.failed_joins = most_failed_joins;  // whoever asks alone needs no disk
+    co_return co_await try_again(f);
+  }
   upstream::failure failed;
   failed.reason = why;
   failed.cause = std::move(cause);

@@ -19,10 +19,10 @@ void give_up(production& p, const broken_source& why) {
   p.writer->fail(why.cause);
 }
 
-broken_source why_not(const production& p, const protocol::result<void>& understood,
+broken_source why_not(const production& p, const protocol::result<void>& understood, bool wanted,
                       const boost::system::result<void>& written) {
   if (!understood) return {reason::not_git, "the answer is not one to fetch: " + understood.error().message()};
-  if (!p.writer->wanted()) return {reason::client_gone, "all clients went away"};
+  if (!wanted) return {reason::client_gone, "all clients went away"};
   refresh::note_keep_failed(p.s, p.repo.key, "cannot write to a spool: " + written.error().message());
   return {reason::disk_full, "cannot write to the cache: " + written.error().message()};
 }
@@ -73,24 +73,18 @@ awaitable<bool> fill(production& p) {
     auto const written = co_await p.writer->append(out);
     bool const wanted = p.writer->wanted();  // where there was nothing to write too
     if (understood && written && wanted) continue;
-    auto const why = why_not(p, understood, written);
+    auto const why = why_not(p, understood, wanted, written);
     give_up(p, why);  // first: nobody may join what has no future
     co_await p.source->give_up(why);
     co_return false;
   }
 }
 
-/// Whether the repository lives the life still in which the answer was asked for.
-awaitable<bool> same_life(const production& p) {
-  auto const now = co_await p.s.listing->find(p.repo.key);
-  co_return now && !now->gone && now->generation == p.generation;
-}
-
 awaitable<void> keep(production& p) {
   auto const verdict = p.filter.verdict();
   auto const& spool = p.writer->target();
   if (verdict != keep_verdict::keep || spool->fd() < 0) co_return;
-  bool const lives = co_await same_life(p);
+  bool const lives = co_await p.s.listing->lives(p.repo.key, p.generation);
   if (!lives) co_return;
   if (p.first_pack) {
     p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation, spool, p.wants);

@@ -86,6 +86,11 @@ awaitable<cache::snapshot_ptr> listing_service::find(const cache::repo_key& key)
   co_return co_await s_.pool.run(std::move(load));
 }
 
+awaitable<bool> listing_service::lives(const cache::repo_key& key, const std::string& generation) {
+  auto const now = co_await find(key);
+  co_return now && !now->gone && now->generation == generation;
+}
+
 awaitable<bool> listing_service::purge(repo_ref repo) {
   auto const known = co_await find(repo.key);
   auto forget = [this, &repo] {

@@ -57,6 +57,8 @@ class listing_service {
 
   /// The snapshot from memory, or from disk; null where nothing is known.
   awaitable<cache::snapshot_ptr> find(const cache::repo_key& key);
+  /// Whether the repository lives this life still.
+  awaitable<bool> lives(const cache::repo_key& key, const std::string& generation);
 
  private:
   using board = flight_board<listing_outcome>;

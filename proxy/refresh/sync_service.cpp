@@ -195,8 +195,7 @@ awaitable<bool> sync_service::fetch_missing(repo_ref repo, const std::vector<aut
     auto const got = co_await fetch_into(s_, repo, *who, store, missing, haves);
     if (got.result) co_return true;
     note_keep_failed(s_, repo.key, got.result.error());
-    auto const now = co_await s_.listing->find(repo.key);
-    bool const same_life = now && !now->gone && now->generation == store->generation();
+    bool const same_life = co_await s_.listing->lives(repo.key, store->generation());
     if (!got.of_this_credential || !same_life) break;
   }
   co_return false;
@@ -261,8 +260,8 @@ void sync_service::adopt_first_pack(first_pack_claim claim, repo_ref repo, auth:
 awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
                                     std::string generation, cache::spool_ptr answer,
                                     std::vector<protocol::object_id> wants) {
-  auto const now = co_await s_.listing->find(repo.key);
-  if (!now || now->generation != generation || now->gone) co_return;  // another life began meanwhile
+  bool const lives = co_await s_.listing->lives(repo.key, generation);
+  if (!lives) co_return;
   auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);
   if (!permit) co_return;
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces

@@ -1,9 +1,6 @@
 #include "proxy/refresh/unpack_answer.hpp"
 
-#include <unistd.h>
-
-#include <cerrno>
-
+#include "cache/io/page_cache.hpp"
 #include "protocol/fetch_response.hpp"
 
 namespace tankard::proxy::refresh {
@@ -40,11 +37,10 @@ written collect(unpacking& u, std::string_view bytes) {
 
 /// Blocking.
 written move_piece(services& s, unpacking& u) {
-  auto const n = ::pread(u.from, u.in.data(), u.in.size(), static_cast<off_t>(u.at));
-  if (n < 0 && errno == EINTR) return {};
-  if (n <= 0) return std::string("a kept answer cannot be read");
-  u.at += static_cast<std::uint64_t>(n);
-  if (auto const read = collect(u, std::string_view(u.in).substr(0, static_cast<std::size_t>(n))); !read) return read;
+  auto const n = cache::read_blocking(u.from, asio::buffer(u.in), u.at);
+  if (n == 0) return std::string("a kept answer cannot be read");
+  u.at += n;
+  if (auto const read = collect(u, std::string_view(u.in).substr(0, n)); !read) return read;
   if (auto const room = s.disk.admit(u.into->size(), u.pack.size()); !room) return room.error();
   return u.into->append(u.pack);
 }

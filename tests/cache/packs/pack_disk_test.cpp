@@ -1,7 +1,6 @@
 // Damage, crashes and full disks: what is served is what was put, or nothing.
 
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -10,6 +9,7 @@
 #include "cache/packs/pack_files.hpp"
 #include "cache/spool/spool_file.hpp"
 #include "tests/cache/packs/packs_fixture.hpp"
+#include "tests/support/small_disk.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -215,20 +215,15 @@ TEST_F(PackDamage, WhatCannotBeLinkedIsCopied) {
 class PackFullDisk : public test::PacksFixture {
  protected:
   PackFullDisk() {
-    mounted = ::mount("none", small.path().c_str(), "tmpfs", 0, "size=1m") == 0;
     pack_options = {small.path() / "packs", 64u << 20, 64u << 20};
     start();
   }
-  ~PackFullDisk() override {
-    packs.reset();
-    if (mounted) ::umount2(small.path().c_str(), MNT_DETACH);
-  }
-  test::temp_dir small;
-  bool mounted = false;
+  ~PackFullDisk() override { packs.reset(); }
+  test::small_disk small{"tmpfs", "size=1m"};
 };
 
 TEST_F(PackFullDisk, APutThatDoesNotFitFailsLeavesNothingAndTheOthersAreServed) {
-  if (!mounted) GTEST_SKIP() << "no right to mount";
+  if (!small.mounted()) GTEST_SKIP() << "no right to mount";
   ASSERT_TRUE(put(key("a"), pattern(300'000)));  // a copy: the spools are on another file system
   EXPECT_FALSE(put(key("b"), pattern(2'000'000)));
   EXPECT_EQ(names().size(), 1u);
@@ -238,7 +233,7 @@ TEST_F(PackFullDisk, APutThatDoesNotFitFailsLeavesNothingAndTheOthersAreServed) 
 }
 
 TEST_F(PackFullDisk, ACopyIsVerifiedLikeWhatAnotherProcessWrote) {
-  if (!mounted) GTEST_SKIP() << "no right to mount";
+  if (!small.mounted()) GTEST_SKIP() << "no right to mount";
   ASSERT_TRUE(put(key("a"), pattern(1000)));
   auto bytes = pattern(1000);
   bytes[0] ^= 1;

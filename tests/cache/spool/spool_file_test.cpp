@@ -1,13 +1,13 @@
 // The file below a spool: it has no name, it goes with its last reader, and a full disk is an error value.
 
 #include <dirent.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <fstream>
 
 #include "cache/spool/spool_file.hpp"
 #include "tests/cache/spool/spool_fixture.hpp"
+#include "tests/support/small_disk.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -104,20 +104,13 @@ TEST_F(SpoolFile, HasNoNameEitherWhereTheFileSystemKnowsNoTmpfile) {
 
 class SmallDisk : public SpoolFile {
  protected:
-  SmallDisk() {
-    mounted = ::mount("none", small.path().c_str(), "tmpfs", 0, "size=2m") == 0;
-    options.folder = small.path() / "spools";
-  }
-  ~SmallDisk() override {
-    pool.join();
-    if (mounted) ::umount2(small.path().c_str(), MNT_DETACH);
-  }
-  test::temp_dir small;
-  bool mounted = false;
+  SmallDisk() { options.folder = small.path() / "spools"; }
+  ~SmallDisk() override { pool.join(); }
+  test::small_disk small{"tmpfs", "size=2m"};
 };
 
 TEST_F(SmallDisk, ThatIsFullIsAnErrorAndWhatWasPublishedIsStillRead) {
-  if (!mounted) GTEST_SKIP() << "no right to mount";
+  if (!small.mounted()) GTEST_SKIP() << "no right to mount";
   options.window_when_full = false;
   auto w = create();
   auto const f = w->target()->follow();
@@ -134,7 +127,7 @@ TEST_F(SmallDisk, ThatIsFullIsAnErrorAndWhatWasPublishedIsStillRead) {
 }
 
 TEST_F(SmallDisk, HasItsSpaceBackAfterAFailure) {
-  if (!mounted) GTEST_SKIP() << "no right to mount";
+  if (!small.mounted()) GTEST_SKIP() << "no right to mount";
   auto w = create();
   std::string const big(3 << 20, 'x');
   EXPECT_EQ(append(*w, big).error(), errc::no_space_on_device);

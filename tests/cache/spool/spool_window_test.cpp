@@ -1,11 +1,10 @@
 // A spool that outgrows the room there is: it goes on as a window, and nobody holds the others up for long.
 
-#include <sys/mount.h>
-
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
 #include "tests/cache/spool/spool_fixture.hpp"
+#include "tests/support/small_disk.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -323,20 +322,16 @@ TEST_F(SpoolWindow, EverySizeIsTheEndOfAnAppend) {
 class SmallDiskWindow : public SpoolWindow {
  protected:
   void mount(const char* type, const char* how) {
-    mounted = ::mount("none", small.path().c_str(), type, 0, how) == 0;
+    small.mount(type, how);
     options.folder = small.path() / "spools";
   }
-  ~SmallDiskWindow() override {
-    pool.join();
-    if (mounted) ::umount2(small.path().c_str(), MNT_DETACH);
-  }
-  test::temp_dir small;
-  bool mounted = false;
+  ~SmallDiskWindow() override { pool.join(); }
+  test::small_disk small;
 };
 
 TEST_F(SmallDiskWindow, GoesOnAlsoWhereTheDiskItselfIsFull) {
   mount("tmpfs", "size=2m");
-  if (!mounted) GTEST_SKIP() << "no right to mount";
+  if (!small.mounted()) GTEST_SKIP() << "no right to mount";
   allow(1u << 30);
   auto w = create();
   auto const a = begin_read(w->target());
@@ -354,7 +349,7 @@ TEST_F(SmallDiskWindow, GoesOnAlsoWhereTheDiskItselfIsFull) {
 
 TEST_F(SmallDiskWindow, IsOfNoUseWhereFilesCannotHaveHoles) {
   mount("ramfs", "");
-  if (!mounted) GTEST_SKIP() << "no right to mount";
+  if (!small.mounted()) GTEST_SKIP() << "no right to mount";
   options.window_patience = 1ms;
   auto w = create();
   auto const a = begin_read(w->target());
