@@ -217,19 +217,24 @@ const shown_value* replaced_value(const ref_table& table, const record& ref, con
 
 }  // namespace
 
-std::string project(const ref_table& table, const protocol::ls_refs_request& question, const value_lookup& value_of) {
-  std::string out;
+void for_each_shown(const ref_table& table, const protocol::ls_refs_request& question, const value_lookup& value_of,
+                    const std::function<void(const protocol::ref_record&)>& show) {
   for (auto const* ref : table.matching(question)) {
     auto const* value = value_of && !ref->unborn ? replaced_value(table, *ref, value_of) : nullptr;
     if (value == nullptr) {
-      protocol::append_ref_line(out, *ref, question);
+      show(*ref);
       continue;
     }
     record shown = *ref;
     shown.oid = value->oid;
     shown.peeled = value->peeled;
-    protocol::append_ref_line(out, shown, question);
+    show(shown);
   }
+}
+
+std::string project(const ref_table& table, const protocol::ls_refs_request& question, const value_lookup& value_of) {
+  std::string out;
+  for_each_shown(table, question, value_of, [&](const record& ref) { protocol::append_ref_line(out, ref, question); });
   protocol::append_flush(out);
   return out;
 }

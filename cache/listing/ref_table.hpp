@@ -109,5 +109,8 @@ struct shown_value {
 using value_lookup = std::function<const shown_value*(const protocol::ref_record&)>;
 std::string project(const ref_table& table, const protocol::ls_refs_request& question,
                     const value_lookup& value_of = {});
+/// The same, ref by ref.
+void for_each_shown(const ref_table& table, const protocol::ls_refs_request& question, const value_lookup& value_of,
+                    const std::function<void(const protocol::ref_record&)>& show);
 
 }  // namespace tankard::cache

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "protocol/command_request.hpp"
+#include "protocol/v0_request.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/request_body.hpp"
 #include "proxy/http/target.hpp"
@@ -33,10 +34,17 @@ struct v2_request {
   const protocol::command_request& command;
 };
 
+/// The same of v0 or v1: a fetch.
+struct v0_request {
+  const http::held_body& body;
+  const protocol::v0_request& asked;
+};
+
 awaitable<void> info_refs(services& s, http::exchange& x, routed r);
 awaitable<void> upload_pack(services& s, http::exchange& x, routed r);
 awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v2_request& request);
 awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_request& request);
+awaitable<void> fetch_v0(services& s, http::exchange& x, const routed& r, const v0_request& request);
 awaitable<void> receive_pack(services& s, http::exchange& x, routed r);
 
 /// How a request is passed through.
