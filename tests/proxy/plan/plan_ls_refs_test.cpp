@@ -45,8 +45,7 @@ upstream::admission away_within(upstream::outage_scope scope) {
   return a;
 }
 const upstream::admission away = away_within(upstream::outage_scope::host);
-const ls_refs_policy policy{
-    .max_age = 0s, .ttl = 5min, .offline_mode = true, .empty_lists_all = false};
+const ls_refs_policy policy{.max_age = 0s, .ttl = 5min, .offline_mode = true, .empty_lists_all = false};
 
 TEST(PlanLsRefs, AsksAlways_WhenMaxAgeIsZero) {
   test::fake_clock clock;
@@ -153,7 +152,8 @@ TEST(PlanLsRefs, RefusesEveryOutage_WhereOfflineModeIsOff) {
 TEST(PlanLsRefs, ServesPublicRefsToAnybody_InAnOutage) {
   test::fake_clock clock;
   auto const s = listed(clock, 1s);
-  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), stranger, &s, away, policy, clock).action, ls_refs_action::answer_stale);
+  EXPECT_EQ(plan_ls_refs(asks({"refs/heads/"}), stranger, &s, away, policy, clock).action,
+            ls_refs_action::answer_stale);
 }
 
 TEST(PlanLsRefs, ForgetsThatARepositoryWasPublic_WhereItsHostCouldHaveSaidOtherwise) {
@@ -198,6 +198,12 @@ TEST(EmptyPrefix, ListsAll_ForGitsOwnServerOnly) {
   EXPECT_TRUE(says("git/2.39.5"));
   EXPECT_TRUE(says("git/github-8b2f"));
   EXPECT_FALSE(says("JGit/6.8"));
+  s.v0_offer = cache::kept_v0_offer{"multi_ack agent=git/2.39.5", {}, false};
+  EXPECT_FALSE(says("JGit/6.8")) << "what it said in v2 counts";
+  s.advertisement.reset();
+  EXPECT_TRUE(empty_prefix_lists_all(cache::upstream_kind::generic, &s));
+  s.v0_offer->capabilities = "multi_ack agent=JGit/6.8";
+  EXPECT_FALSE(empty_prefix_lists_all(cache::upstream_kind::generic, &s));
   EXPECT_FALSE(empty_prefix_lists_all(cache::upstream_kind::generic, nullptr));
   EXPECT_FALSE(empty_prefix_lists_all(cache::upstream_kind::gerrit, &s));
   EXPECT_TRUE(empty_prefix_lists_all(cache::upstream_kind::github, nullptr));
