@@ -24,7 +24,10 @@ result<fetch_event> v0_response_reader::next(std::string_view in) {
     return fetch_event{kind, in, in.size()};
   }
   auto const got = next_of_pkts(in);
-  if (!got) dead_ = static_cast<errc>(got.error().value());
+  if (!got) {
+    dead_ = static_cast<errc>(got.error().value());
+    ended_ = false;
+  }
   return got;
 }
 

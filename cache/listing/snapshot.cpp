@@ -269,6 +269,7 @@ snapshot_ptr with_v0_offer(const snapshot_ptr& s, std::string capabilities, boot
   bool const newer_v2 = s->advertisement && s->advertisement->since > since;
   auto next = std::make_shared<snapshot>(*s);
   bool const still = next->v0_offer && next->v0_offer->answers_v2;
+  if (capabilities.empty() && next->v0_offer) capabilities = std::move(next->v0_offer->capabilities);
   next->v0_offer = kept_v0_offer{std::move(capabilities), since, !newer_v2 && (answers_v2 || still)};
   if (answers_v2 && !newer_v2) next->advertisement.reset();
   return next;

@@ -133,7 +133,8 @@ snapshot_ptr with_raw(const snapshot_ptr& s, std::string canonical, std::shared_
                       boot_point since);
 snapshot_ptr with_advertisement(const snapshot_ptr& former, const repo_key& key,
                                 std::shared_ptr<const std::string> body, boot_point since);
-/// For a listing in v0 or v1 that was just taken in. With `answers_v2` an older v2 advertisement goes.
+/// For a listing in v0 or v1 that was just taken in. With `answers_v2` an older v2 advertisement goes. Where no
+/// capabilities are said (git 2.39 says none of an empty repository) the former ones stay.
 snapshot_ptr with_v0_offer(const snapshot_ptr& s, std::string capabilities, boot_point since, bool answers_v2);
 /// Null for null. Never moves back.
 snapshot_ptr with_invalidation(const snapshot_ptr& s, boot_point now);

@@ -52,7 +52,7 @@ class old_form final : public listing_form {
  private:
   /// By a host that was only ever asked in v2: what follows from that.
   std::string offer() const {
-    if (snapshot.v0_offer) return snapshot.v0_offer->capabilities;
+    if (snapshot.v0_offer && !snapshot.v0_offer->capabilities.empty()) return snapshot.v0_offer->capabilities;
     if (!snapshot.advertisement) return {};
     auto const parsed = protocol::parse_advertisement(*snapshot.advertisement->body);
     auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;

@@ -104,6 +104,7 @@ TEST_P(V0Response_IsRefused, WithItsError) {
   auto const got = read(reader_of(GetParam().framing, GetParam().shallow), GetParam().bytes);
   ASSERT_FALSE(got.events.empty());
   EXPECT_EQ(got.events.back(), "failed: " + GetParam().error);
+  EXPECT_FALSE(got.reader.ended());
 }
 std::string message(errc e) { return make_error_code(e).message(); }
 INSTANTIATE_TEST_SUITE_P(

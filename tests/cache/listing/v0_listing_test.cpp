@@ -120,6 +120,14 @@ TEST_F(V0Offer, OlderAnswersChangeNothing) {
   EXPECT_FALSE(late->speaks_no_v2());
 }
 
+TEST_F(V0Offer, AnEmptyRepositorySaysNothingOfCapabilities) {
+  auto const s = with_v0_offer(listed(), "multi_ack", c.now(), false);
+  c.advance(1s);
+  auto const emptied = with_v0_offer(s, "", c.now(), false);
+  EXPECT_EQ(emptied->v0_offer->capabilities, "multi_ack");
+  EXPECT_EQ(emptied->v0_offer->since, c.now());
+}
+
 TEST_F(V0Offer, IsBounded) {
   auto const s = listed();
   EXPECT_EQ(with_v0_offer(s, std::string(max_advertisement_bytes + 1, 'x'), c.now(), true), s);
