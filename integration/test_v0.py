@@ -354,6 +354,27 @@ class TestOldHost:
         assert b"version 2" in get(tankard, project, 2).body
         assert git.ls_remote(url) == git.ls_remote(url, protocol=0) == known
 
+    def test_the_store_catches_up_in_v0(self, tankard, faults, git, project, tmp_path):
+        """tankard's own fetch is put as the host understands it."""
+        git.check("clone", "--mirror", tankard.url(project.path), tmp_path / "c")
+        tankard.wait_stored()
+
+        class Old(Edit):
+            def answer(self, handler, record):
+                record.headers = [(n, v) for n, v in record.headers if n.lower() != "git-protocol"]
+                handler.forward(record)
+        faults.on(Old(None), times=None)
+        assert b"version 2" not in get(tankard, project, 2).body
+        new = project.add_commit()
+        mark = faults.mark()
+        git.ls_remote(tankard.url(project.path))
+        wait_until(lambda: faults.count("fetch", since=mark, has_pack=True) == 1, "what is listed is soon servable")
+        fetch = faults.seen("fetch", since=mark)[0]
+        assert fetch.command is None and fetch.header("Git-Protocol") is None and new in fetch.wants and fetch.haves
+        tankard.wait_quiet()
+        tankard.switch(False)
+        assert f"{new}\trefs/heads/main" in git.ls_remote(tankard.url(project.path)), "the newest value that the store can serve"
+
     def test_its_outage_names_it(self, scene, git):
         tankard, repository = scene
         tankard.switch(False)
