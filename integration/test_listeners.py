@@ -195,7 +195,8 @@ class TestReload:
         os.symlink("..2", volume / "..tmp")
         os.rename(volume / "..tmp", volume / "..data")
         wait_until(lambda: https.shown() == "renewed", "the new certificate is shown", 20)
-        assert tankard.events("tls-reloaded")[0]["subject"] == "CN=renewed"
+        event = wait_until(lambda: tankard.events("tls-reloaded"), "the log tells of it")[0]
+        assert event["subject"] == "CN=renewed"
 
     def test_a_bad_one_is_told_of_and_the_old_one_stays(self, https):
         tankard = https.start()

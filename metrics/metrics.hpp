@@ -55,6 +55,12 @@ struct gauges {
   std::size_t store_repositories = 0;
   std::uint64_t store_bytes = 0, disk_free_bytes = 0;
   std::uint64_t cache_bytes = 0, cache_max_bytes = 0;
+  std::size_t packs_entries = 0;
+  std::uint64_t packs_bytes = 0;
+  std::uint64_t packs_hits = 0, packs_misses = 0, packs_evicted = 0, packs_damaged = 0;  ///< totals so far
+  std::size_t spools = 0, spools_waiting = 0;
+  std::uint64_t spool_bytes = 0, spool_ahead_bytes = 0;
+  std::uint64_t spools_windowed = 0;  ///< total so far
   std::size_t children = 0, children_waiting = 0, syncs_running = 0, blocking_jobs = 0;
   std::size_t body_memory_bytes = 0;
   std::uint64_t handshake_failures = 0, bad_proxy_headers = 0;  ///< totals so far

@@ -63,7 +63,7 @@ result<fetch_event> fetch_response_reader::dispatch(const pkt& line, std::size_t
       case place::section_header:
         return on_section_header(line.text());
       case place::text:
-        return on_line(line.text());
+        return on_line(line);
       case place::packfile:
         return on_band(line.payload);
       default:
@@ -113,10 +113,13 @@ result<fetch_event> fetch_response_reader::on_section_header(std::string_view te
   return event(fetch_event_kind::section, text);
 }
 
-result<fetch_event> fetch_response_reader::on_line(std::string_view text) {
+result<fetch_event> fetch_response_reader::on_line(const pkt& line) {
+  auto const text = line.text();
   if (text.starts_with(err_word)) return on_err(text);
   if (section_ == fetch_section::acknowledgments && text == "ready") ready_ = true;
-  return event(fetch_event_kind::line, text);
+  auto found = event(fetch_event_kind::line, text);
+  found.lf = text.size() < line.payload.size();
+  return found;
 }
 
 result<fetch_event> fetch_response_reader::on_band(std::string_view payload) {

@@ -29,6 +29,7 @@ struct fetch_event {
   fetch_event_kind kind = fetch_event_kind::need_more;
   std::string_view data;     ///< valid until the next call; points into the input or into the reader
   std::size_t consumed = 0;  ///< bytes of the input that were used up by this event
+  bool lf = false;           ///< of a line: it ended in one
 };
 
 class fetch_response_reader {
@@ -57,7 +58,7 @@ class fetch_response_reader {
   result<fetch_event> on_delim();
   result<fetch_event> on_response_end();
   result<fetch_event> on_section_header(std::string_view text);
-  result<fetch_event> on_line(std::string_view text);
+  result<fetch_event> on_line(const pkt& line);
   result<fetch_event> on_band(std::string_view payload);
   result<fetch_event> on_err(std::string_view text);
 

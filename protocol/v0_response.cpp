@@ -66,7 +66,7 @@ result<fetch_event> v0_response_reader::dispatch(const pkt& line, std::size_t co
     if (line.type == pkt_type::flush) return on_flush();
     if (line.type != pkt_type::data) return errc::unexpected_packet;
     if (bands_ != v0_framing::band::none && is_banded(line.payload)) return on_band(line.payload);
-    return on_text(line.text());
+    return on_text(line);
   }();
   if (handled) handled->consumed = consumed;
   return handled;
@@ -87,7 +87,8 @@ result<fetch_event> v0_response_reader::on_flush() {
   }
 }
 
-result<fetch_event> v0_response_reader::on_text(std::string_view text) {
+result<fetch_event> v0_response_reader::on_text(const pkt& line) {
+  auto const text = line.text();
   bool const may_be_err = place_ == place::shallow || place_ == place::acks;
   if (may_be_err && text.starts_with(err_word)) {
     failed_ = true;
@@ -102,7 +103,9 @@ result<fetch_event> v0_response_reader::on_text(std::string_view text) {
   } else {
     return place_ == place::pack ? errc::bad_band : errc::unexpected_packet;
   }
-  return event(fetch_event_kind::line, text);
+  auto found = event(fetch_event_kind::line, text);
+  found.lf = text.size() < line.payload.size();
+  return found;
 }
 
 result<fetch_event> v0_response_reader::on_band(std::string_view payload) {

@@ -51,7 +51,7 @@ class v0_response_reader {
   result<fetch_event> next_of_pkts(std::string_view in);
   result<fetch_event> dispatch(const pkt& line, std::size_t consumed);
   result<fetch_event> on_flush();
-  result<fetch_event> on_text(std::string_view text);
+  result<fetch_event> on_text(const pkt& line);
   result<fetch_event> on_band(std::string_view payload);
 
   v0_framing::band bands_;

@@ -12,6 +12,8 @@
 #include "cache/io/async_semaphore.hpp"
 #include "cache/io/blocking_pool.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
+#include "cache/packs/pack_cache.hpp"
+#include "cache/spool/spool_budget.hpp"
 #include "cache/store/store_ingest.hpp"
 #include "cache/store/store_set.hpp"
 #include "metrics/metrics.hpp"
@@ -48,6 +50,7 @@ struct upstream_site {
 
 namespace refresh {
 class listing_service;
+class pack_flights;
 class sync_service;
 }  // namespace refresh
 
@@ -59,6 +62,8 @@ struct services {
   cache::blocking_pool& pool;
   cache::ls_refs_cache& listings;
   cache::store_set& stores;
+  cache::spool_budget& spools;
+  cache::pack_cache& packs;
   cache::disk_account& disk;
   cache::store_ingest& ingest;
   cache::decision_book& decisions;
@@ -75,6 +80,7 @@ struct services {
   std::string git_agent;  ///< where a host might answer others than git otherwise: "git/2.39.5 (tankard/0.1.0)"
   refresh::listing_service* listing = nullptr;
   refresh::sync_service* syncs = nullptr;
+  refresh::pack_flights* flights = nullptr;
 };
 
 /// One repository of one upstream, as a request named it.

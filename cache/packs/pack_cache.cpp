@@ -41,6 +41,7 @@ struct pack_cache::impl {
   const pack_cache_options options;
   const clock& time;
   const problem_sink problems;
+  std::function<void()> told;
   pack_files files;
   request_sightings sightings;
   // A name is placed and entered, or looked up and unlinked, by one at a time: so that what is unlinked is not listed.
@@ -57,6 +58,8 @@ pack_cache::pack_cache(pack_cache_options options, const clock& c, problem_sink 
 
 pack_cache::~pack_cache() { save(); }
 
+void pack_cache::on_put(std::function<void()> told) { impl_->told = std::move(told); }
+
 boost::system::result<void> pack_cache::load() {
   auto& s = *impl_;
   auto listed = s.files.load();
@@ -64,7 +67,9 @@ boost::system::result<void> pack_cache::load() {
   std::vector<pack_name> gone;
   {
     std::lock_guard const lock(s.mu);
-    for (auto& name : listed->names) s.entries.insert({std::move(name), s.time.now(), true, false, false, {}});
+    auto const now = s.time.wall_now();  // no later: a clock that was set back makes nothing unknown
+    for (auto& e : listed->entries)
+      s.entries.insert({std::move(e.name), s.time.from_wall(std::min(e.used, now)), true, false, false, {}});
     gone = s.entries.shrink(s.options.max_bytes, s.options.max_entries);
     s.counted.evictions += gone.size();
     s.counted.damaged += listed->damaged;
@@ -76,12 +81,17 @@ boost::system::result<void> pack_cache::load() {
   return {};
 }
 
-bool pack_cache::holds(const pack_key& key) {
+bool pack_cache::has(const pack_key& key) const {
   auto& s = *impl_;
   std::lock_guard const lock(s.mu);
   auto const* e = s.entries.find(key.request);
-  if (e != nullptr && e->name.key == key) return true;
-  s.miss();
+  return e != nullptr && e->name.key == key;
+}
+
+bool pack_cache::holds(const pack_key& key) {
+  if (has(key)) return true;
+  std::lock_guard const lock(impl_->mu);
+  impl_->miss();
   return false;
 }
 
@@ -182,6 +192,7 @@ bool pack_cache::put(const pack_key& key, const spool& sealed) {
   }
   s.unlink(gone);
   if (auto const synced = s.files.sync(); !synced) s.tell("a kept pack may be lost", synced.error());
+  if (s.told) s.told();
   return true;
 }
 
@@ -246,6 +257,27 @@ void pack_cache::save() {
     });
   }
   for (auto const& [name, at] : used) s.files.set_last_use(name, s.time.to_wall(at));
+}
+
+std::optional<wall_point> pack_cache::oldest_use() const {
+  std::lock_guard const lock(impl_->mu);
+  auto const* const e = impl_->entries.oldest_at_rest();
+  return e == nullptr ? std::nullopt : std::optional(impl_->time.to_wall(e->used));
+}
+
+std::optional<std::uint64_t> pack_cache::evict_oldest() {
+  auto& s = *impl_;
+  std::vector<pack_name> gone;
+  {
+    std::lock_guard const lock(s.mu);
+    auto const* const e = s.entries.oldest_at_rest();
+    if (e == nullptr) return std::nullopt;
+    gone.push_back(e->name);
+    s.entries.remove(gone.front().key.request);
+    ++s.counted.evictions;
+  }
+  s.unlink(gone);
+  return gone.front().size;
 }
 
 pack_cache_stats pack_cache::stats() const {

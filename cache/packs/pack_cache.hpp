@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <boost/system/result.hpp>
@@ -57,12 +58,18 @@ class pack_cache {
   pack_cache(pack_cache_options options, const clock& c, problem_sink problems);
   ~pack_cache();  ///< writes the last uses; blocking
 
+  /// `told` is called after a response was taken, on the thread of put(); it must not block. Before any other thread
+  /// uses the cache.
+  void on_put(std::function<void()> told);
+
   /// Blocking, once, before the rest: without it nothing is found and nothing taken. REQUIRES: the dir_lock of the
   /// cache directory. Removes leftovers of a crash and what is damaged.
   boost::system::result<void> load();
 
   /// From memory; counts a miss where it says no. Yes is a hint: find() decides.
   bool holds(const pack_key& key);
+  /// The same, and counts nothing.
+  bool has(const pack_key& key) const;
   /// Blocking; the first time for as long as it takes to read the file. nullptr: not there, damaged, or being verified
   /// by another thread right now.
   cached_pack_ptr find(const pack_key& key);
@@ -81,6 +88,11 @@ class pack_cache {
   bool drop(const pack_key& key);
   /// Blocking. Writes when entries were last used; the next start takes it as the order in which they go.
   void save();
+
+  /// When the longest unused entry that nobody reads was last used; nullopt where there is none.
+  std::optional<wall_point> oldest_use() const;
+  /// Blocking. Drops that entry. Its bytes; nullopt where there was none.
+  std::optional<std::uint64_t> evict_oldest();
 
   pack_cache_stats stats() const;
 

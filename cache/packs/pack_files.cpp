@@ -26,18 +26,15 @@ timespec to_timespec(wall_point t) noexcept {
   return {static_cast<time_t>(seconds.count()), static_cast<long>((since - seconds).count())};
 }
 
-bool later(const timespec& a, const timespec& b) noexcept {
-  return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+wall_point to_point(const timespec& t) noexcept {
+  return wall_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
 }
 
 struct close_dir {
   void operator()(DIR* d) const noexcept { ::closedir(d); }
 };
 
-struct found {
-  pack_name name;
-  timespec used;
-};
+using found = pack_files::listed;
 
 // What a file of the folder is: an entry; nothing to keep; or nothing of ours to touch (a folder).
 enum class kind { entry, leftover, damaged, foreign };
@@ -47,14 +44,14 @@ kind look_at(int folder, const char* file, found& out) {
   if (std::string_view(file).ends_with(temp_suffix)) return kind::leftover;
   auto name = pack_name::parse(file);
   if (!name || !S_ISREG(st.st_mode) || static_cast<std::uint64_t>(st.st_size) != name->size) return kind::damaged;
-  out = {std::move(*name), st.st_mtim};
+  out = {std::move(*name), to_point(st.st_mtim)};
   return kind::entry;
 }
 
 // Of two responses to one request, which a crash may leave, the one used last counts.
 void remove_doubles(int folder, std::vector<found>& entries) {
   auto const before = [](const found& a, const found& b) {
-    return a.name.key.request != b.name.key.request ? a.name.key.request < b.name.key.request : later(a.used, b.used);
+    return a.name.key.request != b.name.key.request ? a.name.key.request < b.name.key.request : a.used > b.used;
   };
   std::ranges::sort(entries, before);
   auto const same = [](const found& a, const found& b) { return a.name.key.request == b.name.key.request; };
@@ -76,7 +73,6 @@ pack_files::result<pack_files::listing> pack_files::load() {
   std::unique_ptr<DIR, close_dir> const dir(::opendir(folder_.c_str()));
   if (!dir) return last_error();
   int const folder = ::dirfd(dir.get());
-  std::vector<found> entries;
   std::vector<std::string> to_remove;
   listing out;
   while (true) {
@@ -86,15 +82,14 @@ pack_files::result<pack_files::listing> pack_files::load() {
     auto const* file = static_cast<const char*>(entry->d_name);
     found f;
     auto const what = look_at(folder, file, f);
-    if (what == kind::entry) entries.push_back(std::move(f));
+    if (what == kind::entry) out.entries.push_back(std::move(f));
     if (what == kind::leftover || what == kind::damaged) to_remove.emplace_back(file);
     if (what == kind::damaged) ++out.damaged;
   }
   if (errno != 0) return last_error();
   for (auto const& file : to_remove) ::unlinkat(folder, file.c_str(), 0);
-  remove_doubles(folder, entries);
-  std::ranges::sort(entries, [](const found& a, const found& b) { return later(b.used, a.used); });
-  for (auto& e : entries) out.names.push_back(std::move(e.name));
+  remove_doubles(folder, out.entries);
+  std::ranges::sort(out.entries, {}, &found::used);
   return out;
 }
 

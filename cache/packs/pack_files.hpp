@@ -22,9 +22,13 @@ class pack_files {
 
   explicit pack_files(std::filesystem::path folder) : root_(std::move(folder)), folder_(root_ / "v1") {}
 
+  struct listed {
+    pack_name name;
+    wall_point used;  ///< last
+  };
   struct listing {
-    std::vector<pack_name> names;  ///< the one not used for longest first
-    std::size_t damaged = 0;       ///< files that were no entries: removed
+    std::vector<listed> entries;  ///< the one not used for longest first
+    std::size_t damaged = 0;      ///< files that were no entries: removed
   };
   /// Makes the folders, removes what a crash left and what is no entry.
   result<listing> load();

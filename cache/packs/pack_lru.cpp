@@ -1,5 +1,6 @@
 #include "cache/packs/pack_lru.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -42,6 +43,12 @@ std::vector<pack_name> pack_lru::shrink(std::uint64_t max_bytes, std::size_t max
     erase(std::prev(entries_.end()));
   }
   return out;
+}
+
+const pack_entry* pack_lru::oldest_at_rest() const {
+  auto const at_rest = [](const pack_entry& e) { return !e.verifying && e.open.expired(); };
+  auto const at = std::find_if(entries_.rbegin(), entries_.rend(), at_rest);
+  return at == entries_.rend() ? nullptr : &*at;
 }
 
 std::vector<pack_name> pack_lru::remove_if(const std::function<bool(const pack_key&)>& goes) {

@@ -37,6 +37,8 @@ class pack_lru {
 
   /// Removes what was not used for longest until the limits are kept.
   std::vector<pack_name> shrink(std::uint64_t max_bytes, std::size_t max_entries);
+  /// Of those that nobody reads or verifies, the one not used for longest; nullptr where there is none.
+  const pack_entry* oldest_at_rest() const;
   std::vector<pack_name> remove_if(const std::function<bool(const pack_key&)>& goes);
   void for_each(const std::function<void(pack_entry&)>& use);
 

@@ -46,14 +46,17 @@ protocol::result<void> sealed_response::feed(std::string_view bytes, std::string
 
 void sealed_response::take(const protocol::fetch_event& event, std::string& out) {
   switch (event.kind) {
-    case fetch_event_kind::need_more:
     case fetch_event_kind::progress:
+      progress_ += event.data;
+      if (progress_.size() > most_progress) progress_.erase(0, progress_.size() - most_progress);
+      return;
+    case fetch_event_kind::need_more:
     case fetch_event_kind::response_end:
       return;
     case fetch_event_kind::section:
       return take_section(event.data, out);
     case fetch_event_kind::line:
-      return protocol::append_text_pkt(out, event.data);
+      return event.lf ? protocol::append_text_pkt(out, event.data) : protocol::append_pkt(out, event.data);
     case fetch_event_kind::section_end:
       return protocol::append_delim(out);
     case fetch_event_kind::pack:

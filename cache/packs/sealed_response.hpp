@@ -1,12 +1,13 @@
 #pragma once
 // A v2 answer to fetch on its way into a spool: without its progress, and with a verdict whether it may be kept.
-// Sans-IO. Memory: at most one text pkt-line, and a pack trailer. One coroutine at a time.
+// Sans-IO. Memory: at most one text pkt-line, a pack trailer, and the last progress. One coroutine at a time.
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cache/packs/pack_check.hpp"
 #include "protocol/fetch_response.hpp"
@@ -28,6 +29,8 @@ std::string_view to_string(keep_verdict v) noexcept;
 
 class sealed_response {
  public:
+  static constexpr std::size_t most_progress = 4096;
+
   /// `shallow_asked`: the request had depth, deepen-since or shallow lines.
   sealed_response(protocol::object_format format, bool shallow_asked) : pack_(format), shallow_asked_(shallow_asked) {}
 
@@ -35,6 +38,9 @@ class sealed_response {
   /// the response-end-pkt. An ERR or band 3 goes through. Pack data is framed anew, and never held back.
   /// Errors: those of fetch_response_reader; what was appended before is to be broken off then.
   protocol::result<void> feed(std::string_view bytes, std::string& out);
+
+  /// What came on band 2 since the last call, at most `most_progress` bytes of it.
+  std::string take_progress() { return std::exchange(progress_, {}); }
 
   /// Final once the message has ended. Before that `unfinished`, or already a reason why it will not be kept.
   keep_verdict verdict() const;
@@ -47,6 +53,7 @@ class sealed_response {
 
   protocol::fetch_response_reader reader_;
   pack_check pack_;
+  std::string progress_;
   bool shallow_asked_;
   bool unasked_ = false;
   bool malformed_ = false;

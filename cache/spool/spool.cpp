@@ -17,7 +17,7 @@ std::unique_ptr<spool_follower> spool::follow() {
   bool joined = false;
   {
     std::lock_guard const lock(s.mu);
-    joined = s.end != spool_end::failed && s.followers.insert(out.get()).second;
+    joined = s.end != spool_end::failed && !s.windowed && s.followers.insert(out.get()).second;
     s.was_followed |= joined;
     woken = s.recharge();
   }
@@ -46,9 +46,14 @@ std::string spool::cause() const {
   return impl_->cause;
 }
 
+bool spool::windowed() const {
+  std::lock_guard const lock(impl_->mu);
+  return impl_->windowed;
+}
+
 int spool::fd() const {
   std::lock_guard const lock(impl_->mu);
-  return impl_->end == spool_end::sealed ? impl_->file->fd() : -1;
+  return impl_->end == spool_end::sealed && !impl_->windowed ? impl_->file->fd() : -1;
 }
 
 std::optional<sha256_digest> spool::digest() const {
@@ -72,28 +77,45 @@ void spool::impl::release_file() {
   });
 }
 
-spool::impl::view spool::impl::look(std::uint64_t position) const {
-  std::lock_guard const lock(mu);
-  return {size - position, file, end};
+void spool::impl::release_unkept() {
+  if (followers.empty() && (end == spool_end::failed || (end && windowed))) release_file();
 }
 
-void spool::impl::advance(spool_follower& f, std::uint64_t bytes) {
+spool::impl::view spool::impl::look(const spool_follower& f) const {
+  std::lock_guard const lock(mu);
+  return {size - f.position_, file, end, f.dropped_};
+}
+
+bool spool::impl::advance(spool_follower& f, std::uint64_t bytes) {
   wake_list woken;
+  bool room = false;
   {
     std::lock_guard const lock(mu);
-    f.position_ += bytes;
-    if (f.position_ <= fastest) return;
-    fastest = f.position_;
-    woken = recharge();
-    if (held_back && lead() <= options.max_lead) woken.push_back(held_back);
+    if (f.dropped_) return false;
+    auto const before = std::exchange(f.position_, f.position_ + bytes);
+    pass_goal(before, f.position_);
+    room = free_due();
+    if (f.position_ == size) f.held_up_ = {};
+    if (f.position_ > fastest) {
+      fastest = f.position_;
+      woken = recharge();
+      if (held_back && lead() <= options.max_lead) woken.push_back(held_back);
+    }
   }
   ring_all(std::move(woken));
+  if (room) f.spool_->free_what_was_read();
+  return true;
 }
 
 bool spool::impl::enter(std::uint64_t position, const std::shared_ptr<wake_timer>& timer) {
-  std::lock_guard const lock(mu);
-  if (position != size || end) return false;
-  waiting.emplace_back(timer);
+  std::shared_ptr<wake_timer> woken;
+  {
+    std::lock_guard const lock(mu);
+    if (position != size || end) return false;
+    if (waiting.empty()) woken = hungry;  // from now on somebody is held up
+    waiting.emplace_back(timer);
+  }
+  if (woken) ring(std::move(woken));
   return true;
 }
 
@@ -104,17 +126,22 @@ void spool::impl::leave(const std::shared_ptr<wake_timer>& timer) {
 
 void spool::impl::part(spool_follower& f) {
   wake_list woken;
+  bool room = false;
   {
     std::lock_guard const lock(mu);
     if (followers.erase(&f) == 0) return;
     if (f.position_ == fastest) find_fastest();
+    pass_goal(f.position_, goal);
+    room = free_due();
     woken = recharge();
     if (followers.empty()) {
       if (held_back) woken.push_back(held_back);
-      if (end == spool_end::failed) release_file();
+      if (hungry) woken.push_back(hungry);
     }
+    release_unkept();
   }
   ring_all(std::move(woken));
+  if (room) f.spool_->free_what_was_read();
 }
 
 wake_list spool::impl::publish(std::uint64_t bytes) {
@@ -136,14 +163,15 @@ wake_list spool::impl::finish(spool_end how, std::string why) {
   end = how;
   cause = std::move(why);
   reserved = 0;
-  if (how == spool_end::sealed) digest = file->digest();
-  if (how == spool_end::failed && followers.empty()) release_file();
+  if (how == spool_end::sealed && !windowed) digest = file->digest();
+  release_unkept();
   auto woken = recharge();
   append_to(woken, wake_followers());
   return woken;
 }
 
 bool spool::impl::wanted() const {
+  if (windowed) return !followers.empty();  // nobody else will have it
   return !followers.empty() || !was_followed || options.finish_without_followers ||
          worth_finishing(size, options.total);
 }

@@ -3,6 +3,9 @@
 //
 // Life: spool_writer::create -> followers join and leave at any time, bytes are appended -> sealed | failed -> the file
 // is gone with the last holder (spool_ptr, writer, follower); that of a failed one with its last follower.
+// One that finds no room on the disk becomes a window while it is written: what all its followers have read is given
+// back to the file system, so that it goes on in the room there is. Nobody can join it, and it is not kept: the file of
+// a sealed one is gone with its last follower too.
 // The file has no name (O_TMPFILE, or unlinked at once): a crash leaves nothing behind.
 // Memory: none but the callers' buffers. Followers read the page cache on their own loop without ever blocking
 // (RWF_NOWAIT; at the tip the bytes were written a moment ago), and on the pool what is not in it or where the file
@@ -11,6 +14,7 @@
 // those who wait. REQUIRES: executors of one thread each, or strands; pool and budget outlive every spool.
 
 #include <boost/asio/buffer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -39,7 +43,16 @@ struct spool_options {
   std::uint64_t max_lead = 8u << 20;      ///< bytes it may be ahead of its fastest follower whatever the budget says
   std::optional<std::uint64_t> total{};   ///< bytes of the whole, where they are known (Content-Length)
   bool finish_without_followers = false;  ///< go on when all followers have gone, whatever worth_finishing() says
+  /// An append that finds no room makes it a window, where somebody follows and has something to read; false: fails.
+  bool window_when_full = true;
+  /// Of a window: who held others up for so long, who had read all there was, is dropped; and an append fails that
+  /// found no room for so long though all was read and given back.
+  std::chrono::steady_clock::duration window_patience = std::chrono::seconds(5);
 };
+
+/// Most bytes that are written, published or read at a time. Where no append() is longer, every size() that is seen is
+/// the end of one: a follower at size() stands where a pkt-line ends if every append() ends there.
+inline constexpr std::size_t spool_piece = 128u << 10;
 
 class spool;
 using spool_ptr = std::shared_ptr<spool>;
@@ -51,25 +64,31 @@ class spool_follower {
     std::size_t bytes = 0;
     bool at_end = false;  ///< sealed, and all of it was read before: `bytes` is 0
   };
+  using duration = std::chrono::steady_clock::duration;
 
   ~spool_follower();
   spool_follower(const spool_follower&) = delete;
   spool_follower& operator=(const spool_follower&) = delete;
 
-  /// Waits for bytes; gives what there is, at most what fits. An empty buffer gets an empty piece at once.
+  /// Waits for bytes, at most for `limit`; gives what there is, at most what fits. An empty piece that is not at_end
+  /// says that nothing came in time. An empty buffer gets one at once.
   /// Errors: connection_aborted once all was read that was published before the spool failed (cause() tells why);
+  /// no_space_on_device where it was dropped for holding others up (spool_options::window_patience);
   /// operation_canceled where this coroutine was cancelled while it waited; those of the file.
-  awaitable<boost::system::result<piece>> read(asio::mutable_buffer into);
+  awaitable<boost::system::result<piece>> read(asio::mutable_buffer into, duration limit = duration::max());
   std::uint64_t position() const noexcept { return position_; }
   const spool_ptr& followed() const noexcept { return spool_; }
 
  private:
   friend class spool;
   explicit spool_follower(spool_ptr s);
-  awaitable<bool> wait_for_news();
+  awaitable<bool> wait_for_news(wake_timer::time_point until);
 
   spool_ptr spool_;
   std::uint64_t position_ = 0;         // changed under the spool's lock, read by this coroutine without
+  bool dropped_ = false;               // guarded by the spool's lock, as the next two
+  bool holds_up_ = false;              // others, since the writer of a window began to wait
+  duration held_up_{};                 // so long so far, since it last had read all
   std::shared_ptr<wake_timer> timer_;  // made at the first wait
 };
 
@@ -78,17 +97,18 @@ class spool : public std::enable_shared_from_this<spool> {
  public:
   ~spool();
 
-  /// nullptr once it failed.
+  /// nullptr once it failed, or is a window.
   std::unique_ptr<spool_follower> follow();
   std::size_t followers() const;
   std::uint64_t size() const;  ///< bytes published so far
   std::optional<spool_end> end() const;
   bool ended() const { return end().has_value(); }
   std::string cause() const;  ///< of the failure; empty without one
+  bool windowed() const;      ///< for good
   /// The file, for sendfile (with explicit offsets; nobody may seek or write) and for linking it elsewhere; valid as
-  /// long as the spool. -1 unless it is sealed.
+  /// long as the spool. -1 unless it is sealed and no window.
   int fd() const;
-  /// SHA-256 of the whole; nullopt unless it is sealed.
+  /// SHA-256 of the whole; nullopt unless it is sealed and no window.
   std::optional<sha256_digest> digest() const;
 
  private:
@@ -96,6 +116,7 @@ class spool : public std::enable_shared_from_this<spool> {
   friend class spool_follower;
   struct impl;
   explicit spool(std::unique_ptr<impl> i);
+  void free_what_was_read();
   std::unique_ptr<impl> impl_;
 };
 
@@ -113,13 +134,13 @@ class spool_writer {
 
   /// Writes on the pool, then publishes; `bytes` must live until it returns. Waits before it writes while the spool is
   /// more than max_lead ahead of its fastest follower and the budget is used up; a slower follower never holds it back,
-  /// and where nobody follows nothing does.
-  /// Errors: no_space_on_device (disk, quota or budget), file_too_large, operation_canceled (not wanted() any more, or
-  /// this coroutine was cancelled while it waited), those of the file. After one the caller ends it with fail(), which
-  /// it does not do by itself: until then those who follow wait.
+  /// and where nobody follows nothing does. A window waits for room on the disk too.
+  /// Errors: no_space_on_device (disk, quota or budget, also for a window), file_too_large, operation_canceled (not
+  /// wanted() any more, or this coroutine was cancelled while it waited), those of the file. After one the caller ends
+  /// it with fail(), which it does not do by itself: until then those who follow wait.
   awaitable<boost::system::result<void>> append(std::string_view bytes);
   /// False where followers were there, all have gone, and it is neither to be finished without them nor
-  /// worth_finishing(). A spool that nobody ever followed is wanted.
+  /// worth_finishing(). A spool that nobody ever followed is wanted; a window without followers never.
   bool wanted() const;
 
   /// Exactly one of the two, at the end; what comes after the first does nothing. seal() fails a spool that lacks
@@ -130,9 +151,14 @@ class spool_writer {
 
  private:
   struct held;
+  struct starved;
+  struct search;
   explicit spool_writer(spool_ptr s) : spool_(std::move(s)) {}
   awaitable<boost::system::result<void>> append_piece(std::string_view bytes);
   awaitable<boost::system::result<void>> wait_for_room(std::uint64_t bytes);
+  awaitable<boost::system::result<void>> store(std::string_view bytes);
+  awaitable<boost::system::result<void>> store_in_window(std::string_view bytes, std::uint64_t freed);
+  awaitable<boost::system::result<void>> wait_for_space(search& for_room);
 
   spool_ptr spool_;
   bool lacks_a_piece_ = false;

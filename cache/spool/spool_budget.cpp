@@ -59,6 +59,16 @@ bool spool_budget::try_store(std::uint64_t bytes) {
   return true;
 }
 
+void spool_budget::unstore(std::uint64_t bytes) {
+  std::lock_guard const lock(mu_);
+  now_.on_disk -= bytes;
+}
+
+void spool_budget::add_window() {
+  std::lock_guard const lock(mu_);
+  ++now_.windowed;
+}
+
 void spool_budget::add_file() {
   std::lock_guard const lock(mu_);
   ++now_.files;

@@ -22,10 +22,11 @@ struct spool_limits {
 };
 
 struct spool_stats {
-  std::uint64_t ahead = 0;    ///< bytes that running spools are ahead of their fastest followers
-  std::uint64_t on_disk = 0;  ///< bytes of all spools whose file is there, ended ones too
-  std::size_t files = 0;      ///< spools whose file is there
-  std::size_t waiting = 0;    ///< writers held back now
+  std::uint64_t ahead = 0;     ///< bytes that running spools are ahead of their fastest followers
+  std::uint64_t on_disk = 0;   ///< bytes of all spools whose file is there, ended ones too
+  std::size_t files = 0;       ///< spools whose file is there
+  std::size_t waiting = 0;     ///< writers held back now
+  std::uint64_t windowed = 0;  ///< spools so far that became windows
 };
 
 class spool_budget {
@@ -57,6 +58,8 @@ class spool_budget {
   };
   [[nodiscard]] left leave(waiter& w);
   bool try_store(std::uint64_t bytes);
+  void unstore(std::uint64_t bytes);
+  void add_window();
   void add_file();
   void remove_file(std::uint64_t bytes);
   wake_list grant();  // REQUIRES: mu_ is held

@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <string>
 
 #include "cache/io/atomic_file.hpp"
+#include "cache/io/page_cache.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -40,14 +41,24 @@ spool_file::result<std::shared_ptr<spool_file>> spool_file::create_unlinked(cons
 }
 
 spool_file::result<void> spool_file::append(std::string_view bytes) {
-  hash_.update(bytes);
-  while (!bytes.empty()) {
-    auto const n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(written_));
+  for (std::size_t done = 0; done < bytes.size();) {
+    auto const n = ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(written_ + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return last_error();
-    written_ += static_cast<std::uint64_t>(n);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
+    done += static_cast<std::size_t>(n);
   }
+  hash_.update(bytes);
+  written_ += bytes.size();
+  return {};
+}
+
+spool_file::result<void> spool_file::free(std::uint64_t from, std::uint64_t to) {
+  // A hole that begins or ends within a block leaves it there: what the last one left goes with this one.
+  constexpr std::uint64_t largest_block = 1u << 20;
+  auto const begin = from - std::min(from, largest_block);
+  while (::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
+                     static_cast<off_t>(to - begin)) != 0)
+    if (errno != EINTR) return last_error();
   return {};
 }
 
@@ -62,10 +73,7 @@ spool_file::result<std::size_t> spool_file::read(asio::mutable_buffer into, std:
 }
 
 std::optional<std::size_t> spool_file::read_cached(asio::mutable_buffer into, std::uint64_t offset) const {
-  iovec const target{into.data(), into.size()};
-  auto const n = ::preadv2(fd_.get(), &target, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-  if (n <= 0) return std::nullopt;
-  return static_cast<std::size_t>(n);
+  return cache::read_cached(fd_.get(), into, offset);
 }
 
 }  // namespace tankard::cache

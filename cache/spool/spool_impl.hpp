@@ -11,9 +11,6 @@
 
 namespace tankard::cache {
 
-/// Most bytes that are written, published or read at a time.
-inline constexpr std::size_t spool_piece = 128u << 10;
-
 struct spool::impl {
   impl(const spool_options& o, blocking_pool& p, spool_budget& b, std::shared_ptr<spool_file> f);
   ~impl();
@@ -23,13 +20,29 @@ struct spool::impl {
     std::uint64_t available = 0;  // bytes
     std::shared_ptr<spool_file> file;
     std::optional<spool_end> end;
+    bool dropped = false;
   };
-  view look(std::uint64_t position) const;
-  void advance(spool_follower& f, std::uint64_t bytes);
+  view look(const spool_follower& f) const;
+  bool advance(spool_follower& f, std::uint64_t bytes);  // false where it was dropped
   // False where there is news already.
   bool enter(std::uint64_t position, const std::shared_ptr<wake_timer>& timer);
   void leave(const std::shared_ptr<wake_timer>& timer);
   void part(spool_follower& f);
+
+  // The window's (spool_window.cpp).
+  bool open_window();  // true where it is one now
+  std::uint64_t freed_so_far() const;
+  bool begin_to_free();  // true where free_piece() is to be called
+  void free_piece();     // blocking
+  // REQUIRES of these: mu is held.
+  void set_goal();
+  void pass_goal(std::uint64_t before, std::uint64_t after);
+  bool free_due() const;
+  std::uint64_t freeable() const;
+  bool nothing_to_free() const;
+  spool_follower::duration patience_left() const;
+  void begin_hold_up();
+  void end_hold_up(spool_follower::duration took);
 
   // The writer's. What is returned is to be rung.
   wake_list publish(std::uint64_t bytes);
@@ -43,6 +56,7 @@ struct spool::impl {
   wake_list recharge();  // the budget counts what the writer is ahead now
   wake_list wake_followers();
   void find_fastest();
+  void release_unkept();  // the file of one that nobody can read or keep any more
   void release_file();
 
   const spool_options options;
@@ -52,7 +66,7 @@ struct spool::impl {
   mutable std::mutex mu;             // taken before the budget's; never held over I/O or a wait
   std::shared_ptr<spool_file> file;  // guarded by mu, as all below; null where it is gone
   std::uint64_t size = 0;            // published
-  std::uint64_t stored = 0;          // counted by the budget
+  std::uint64_t stored = 0;          // counted by the budget; size + what is being written - freed
   std::uint64_t reserved = 0;        // of the piece being written
   std::uint64_t charged = 0;         // by the budget; size + reserved - fastest while somebody follows
   std::uint64_t fastest = 0;         // position of the follower that is furthest; 0 without any
@@ -63,6 +77,15 @@ struct spool::impl {
   std::optional<spool_end> end;
   std::string cause;
   std::optional<sha256_digest> digest;
+
+  bool windowed = false;
+  std::uint64_t freed = 0;             // bytes below are the file system's again
+  std::uint64_t goal = 0;              // what all have read so far is freed
+  std::size_t holders = 0;             // followers that have not
+  bool freeing = false;                // by a job on the pool
+  bool cannot_free = false;            // the file system cannot, or would not
+  std::uint64_t needed = 0;            // on disk by the writer, where it waits for room there
+  std::shared_ptr<wake_timer> hungry;  // its timer then
 };
 
 inline void append_to(wake_list& list, wake_list more) {

@@ -53,6 +53,17 @@ awaitable<done> spool_writer::append(std::string_view bytes) {
 awaitable<done> spool_writer::append_piece(std::string_view bytes) {
   auto& s = *spool_->impl_;
   if (auto const room = co_await wait_for_room(bytes.size()); !room) co_return room;
+  auto const freed = s.freed_so_far();
+  auto stored = co_await store(bytes);
+  if (stored.has_error() && stored.error() == errc::no_space_on_device && s.open_window())
+    stored = co_await store_in_window(bytes, freed);
+  if (!stored) co_return stored;
+  ring_all(s.publish(bytes.size()));
+  co_return done{};
+}
+
+awaitable<done> spool_writer::store(std::string_view bytes) {
+  auto& s = *spool_->impl_;
   std::shared_ptr<spool_file> file;
   {
     std::lock_guard const lock(s.mu);
@@ -62,9 +73,12 @@ awaitable<done> spool_writer::append_piece(std::string_view bytes) {
   }
   auto job = [file = std::move(file), bytes] { return file->append(bytes); };
   auto const written = co_await s.pool.run(std::move(job));
-  if (!written) co_return written;
-  ring_all(s.publish(bytes.size()));
-  co_return done{};
+  if (!written) {
+    std::lock_guard const lock(s.mu);
+    s.stored -= bytes.size();
+    s.budget.unstore(bytes.size());
+  }
+  co_return written;
 }
 
 /// One wait of a writer that is held back: in the spool's sight and in the budget's queue. Its end gives back what was

@@ -96,6 +96,10 @@ bool app::load() {
     fail("cannot open the stores", settings_.cache_directory.string() + ": " + stores.error().message());
     return false;
   }
+  if (auto const packs = parts_->packs.load(); !packs) {  // without them all is answered, only slower
+    auto const cause = settings_.packs_path().string() + ": " + packs.error().message();
+    logs_.log_event(log::level::warning, "pack-problem", {{"what", "no packs are kept"}, {"cause", cause}});
+  }
   parts_->decisions.load();
   parts_->challenges.load();
   auto const gates = parts_->open_gates();
@@ -208,6 +212,7 @@ awaitable<void> app::drain() {
   auto save = [this] {
     parts_->stores.empty_trash();
     parts_->stores.save_uses();
+    parts_->packs.save();
     parts_->decisions.save();  // what it could not write it has told
     return parts_->listings.save();
   };

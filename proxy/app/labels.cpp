@@ -11,7 +11,7 @@
 namespace tankard::proxy::app {
 namespace {
 
-constexpr std::array<std::string_view, 5> sources{"memory", "store", "upstream", "self", "none"};
+constexpr std::array<std::string_view, 7> sources{"memory", "packs", "spool", "store", "upstream", "self", "none"};
 
 template <class Enum>
 std::vector<std::string> words_of(std::size_t count) {
@@ -47,6 +47,23 @@ metrics::gauges::upstream read_upstream(const services& s, const upstream_site& 
         std::chrono::duration<double>(s.clock.to_wall(*health.last_success).time_since_epoch()).count();
   }
   return u;
+}
+
+/// Answers to fetch that are kept, and those on their way.
+void read_answers(metrics::gauges& g, const services& s) {
+  auto const packs = s.packs.stats();
+  g.packs_entries = packs.entries;
+  g.packs_bytes = packs.bytes;
+  g.packs_hits = packs.hits;
+  g.packs_misses = packs.misses;
+  g.packs_evicted = packs.evictions;
+  g.packs_damaged = packs.damaged;
+  auto const spools = s.spools.stats();
+  g.spools = spools.files;
+  g.spool_bytes = spools.on_disk;
+  g.spool_ahead_bytes = spools.ahead;
+  g.spools_waiting = spools.waiting;
+  g.spools_windowed = spools.windowed;
 }
 
 }  // namespace
@@ -104,6 +121,7 @@ metrics::gauges read_gauges(const services& s, const http::server_stats& server)
   g.store_bytes = stores.bytes;
   g.cache_bytes = s.disk.bytes();
   g.cache_max_bytes = s.disk.max_bytes();
+  read_answers(g, s);
   g.disk_free_bytes = s.stores.free_bytes();
   g.children = cache::subprocess::running();
   g.children_waiting = s.children->waiting();

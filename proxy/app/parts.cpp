@@ -1,9 +1,11 @@
 #include "proxy/app/parts.hpp"
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "proxy/admin/token.hpp"
 #include "proxy/app/admin_sources.hpp"
+#include "proxy/app/disk_share.hpp"
 #include "proxy/app/labels.hpp"
 #include "proxy/auth/make_gate.hpp"
 #include "proxy/handlers/dispatch.hpp"
@@ -72,6 +74,23 @@ cache::upkeep_limits upkeep_limits_of(const config::config& c) {
           .stall = std::chrono::duration_cast<std::chrono::seconds>(c.time.fetch_idle)};
 }
 
+/// Of the cache directory's file system; as much as there can be where it does not tell.
+std::uint64_t file_system_bytes(const config::config& c) {
+  std::error_code ec;
+  return std::filesystem::space(c.cache_directory, ec).capacity;
+}
+
+cache::spool_limits spool_limits_of(const config::config& c) {
+  return {.max_ahead = c.spooling.max_ahead,
+          .max_on_disk = disk_share(c.spooling.max_bytes, c.max_bytes, file_system_bytes(c))};
+}
+
+cache::pack_cache_options pack_cache_options_of(const config::config& c) {
+  return {.folder = c.packs_path(),
+          .max_bytes = disk_share(c.kept.max_bytes, c.max_bytes, file_system_bytes(c)),
+          .max_entry_bytes = c.kept.max_entry_bytes};
+}
+
 std::size_t loop_count(const config::config& c) {
   return c.threads > 0 ? c.threads : std::max(1u, std::thread::hardware_concurrency());
 }
@@ -89,6 +108,12 @@ std::string words_of(std::exception_ptr e) {
 cache::ls_refs_cache::problem_sink logging_problems(const log::logger& logs) {
   return [&logs](const std::string& file, const std::string& cause) {
     logs.log_event(log::level::warning, "cache-problem", {{"file", file}, {"cause", cause}});
+  };
+}
+
+cache::pack_cache::problem_sink logging_pack_problems(const log::logger& logs) {
+  return [&logs](const std::string& what, const std::string& cause) {
+    logs.log_event(log::level::warning, "pack-problem", {{"what", what}, {"cause", cause}});
   };
 }
 
@@ -114,11 +139,15 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       logs(to),
       begun(cache::system_clock().now()),
       meters(label_words_of(c), version_),
+      spools(spool_limits_of(c)),
       pool(c.blocking_threads),
       listings({.directory = c.ls_refs_path(), .max_bytes = c.refs.max_bytes, .max_entries = c.refs.max_entries},
                cache::system_clock(), logging_problems(logs)),
       stores(c.cache_directory),
+      packs(pack_cache_options_of(c), cache::system_clock(), logging_pack_problems(logs)),
       evictable(stores, [this](const cache::evicted_store& gone) { note_evicted(gone); }),
+      evictable_packs(packs),
+      spooled(spools),
       disk({c.max_bytes, c.min_free_bytes}, [this] { return stores.free_bytes(); }),
       ingest(stores, pool, ingest_limits_of(c, lock_fd)),
       upkeep(stores, pool, upkeep_limits_of(c)),
@@ -138,6 +167,8 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .pool = pool,
              .listings = listings,
              .stores = stores,
+             .spools = spools,
+             .packs = packs,
              .disk = disk,
              .ingest = ingest,
              .decisions = decisions,
@@ -166,7 +197,11 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
           [](const http::exchange&, const http::request_report&) {}) {
   shared.listing = &listing;
   shared.syncs = &syncs;
+  shared.flights = &flights;
   disk.add_source(evictable);
+  disk.add_source(evictable_packs);
+  disk.add_source(spooled);
+  packs.on_put([this] { evictor.wake(); });
   stores.on_change([this] {
     keeper.wake();
     evictor.wake();

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "cache/packs/packs_on_disk.hpp"
+#include "cache/spool/spools_on_disk.hpp"
 #include "cache/store/git_repository.hpp"
 #include "cache/store/stores_on_disk.hpp"
 #include "proxy/admin/admin.hpp"
@@ -18,6 +20,7 @@
 #include "proxy/refresh/evictor.hpp"
 #include "proxy/refresh/keeper.hpp"
 #include "proxy/refresh/listing_service.hpp"
+#include "proxy/refresh/pack_flights.hpp"
 #include "proxy/refresh/poller.hpp"
 #include "proxy/refresh/sync_service.hpp"
 #include "proxy/services.hpp"
@@ -42,10 +45,14 @@ struct parts {
   cache::boot_point begun;
   cache::libgit2_runtime libgit2;
   metrics::metrics meters;
+  cache::spool_budget spools;  // before the pool, whose last jobs give back what spools used
   cache::blocking_pool pool;
   cache::ls_refs_cache listings;
   cache::store_set stores;
+  cache::pack_cache packs;
   cache::stores_on_disk evictable;
+  cache::packs_on_disk evictable_packs;
+  cache::spools_on_disk spooled;
   cache::disk_account disk;
   cache::store_ingest ingest;
   cache::store_upkeep upkeep;
@@ -59,6 +66,7 @@ struct parts {
   services shared;
   refresh::listing_service listing;
   refresh::sync_service syncs;
+  refresh::pack_flights flights;
   refresh::poller poller;
   refresh::keeper keeper;
   refresh::evictor evictor;

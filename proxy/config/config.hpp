@@ -118,6 +118,18 @@ struct sync {
   std::vector<std::string> mirror_refs{"refs/heads/", "refs/tags/"};
 };
 
+/// Responses to fetch that are kept to be sent again.
+struct pack_cache {
+  std::size_t max_bytes = 0;  ///< 0 = half of cache.max_bytes or, where that is 0 too, of the file system
+  std::size_t max_entry_bytes = std::size_t{8} << 30;
+};
+
+/// Responses to fetch on their way, in files that all their readers share.
+struct spools {
+  std::size_t max_ahead = std::size_t{1} << 30;  ///< of all together before their fastest readers
+  std::size_t max_bytes = 0;                     ///< as in pack_cache
+};
+
 /// Of stores: repacks, bitmaps, commit-graphs.
 struct upkeep {
   bool enabled = true;
@@ -166,7 +178,7 @@ struct log {
 struct config {
   endpoint listen{"127.0.0.1", 8080};
   std::filesystem::path cache_directory;    ///< default: $XDG_CACHE_HOME/tankard, /var/cache/tankard for root
-  std::size_t max_bytes = 0;                ///< of stores and all other packs on disk; 0 = what the disk has
+  std::size_t max_bytes = 0;                ///< of stores, packs and spools on disk; 0 = what the disk has
   std::size_t min_free_bytes = 512u << 20;  ///< below it nothing is kept on disk (stream-through without a tee)
   bool offline = false;                     ///< every upstream is treated as away
   bool offline_mode = true;                 ///< answer outages from the cache
@@ -178,6 +190,8 @@ struct config {
   timeouts time;
   limits limit;
   sync syncing;
+  pack_cache kept;
+  spools spooling;
   upkeep maintenance;
   auth access;
   edge front;
@@ -187,6 +201,8 @@ struct config {
   std::vector<upstream> upstreams;  ///< never empty, names and mounts unique
 
   std::filesystem::path ls_refs_path() const;  ///< refs.cache_path, or its default under cache_directory
+  std::filesystem::path packs_path() const;    ///< <cache_directory>/packs
+  std::filesystem::path spools_path() const;   ///< <cache_directory>/spools
   std::filesystem::path access_path() const;   ///< <cache_directory>/access
   std::filesystem::path token_path() const;    ///< admin_listener.token_file, or its default under cache_directory
 };

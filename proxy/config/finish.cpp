@@ -85,6 +85,10 @@ std::filesystem::path config::ls_refs_path() const {
   return refs.cache_path.empty() ? cache_directory / "ls-refs" : refs.cache_path;
 }
 
+std::filesystem::path config::packs_path() const { return cache_directory / "packs"; }
+
+std::filesystem::path config::spools_path() const { return cache_directory / "spools"; }
+
 std::filesystem::path config::access_path() const { return cache_directory / "access"; }
 
 std::filesystem::path config::token_path() const {

@@ -58,10 +58,11 @@ constexpr setting<config> globals[] = {
      "`$XDG_CACHE_HOME/tankard`, `~/.cache/tankard`, or `/var/cache/tankard` for root",
      "Directory of everything that is remembered; one process per directory."},
     {"cache.max_bytes", size(0, 1024 * tib), in<&config::max_bytes>, "",
-     "Disk space for objects; beyond it the longest unused repositories go, and none may take more than half. 0 is as "
-     "much as there is."},
+     "Disk space for objects; beyond it what was unused for longest goes, repositories and kept answers, and no "
+     "repository may "
+     "take more than half. 0 is as much as there is."},
     {"cache.min_free_bytes", size(0, 64 * tib), in<&config::min_free_bytes>, "",
-     "With less free space than this the longest unused repositories go; where that is not enough nothing new is kept, "
+     "With less free space than this what was unused for longest goes; where that is not enough nothing new is kept, "
      "and answers are streamed through."},
     {"offline", flag, in<&config::offline>, "", "Treat every upstream as away, and answer from the cache."},
     {"offline_mode", flag, in<&config::offline_mode>, "", "Answer from the cache while an upstream is away."},
@@ -134,6 +135,16 @@ constexpr setting<config> globals[] = {
     {"sync.waiting", number(0, 100'000), in<&config::syncing, &sync::waiting>, "", "Repositories waiting to catch up."},
     {"sync.mirror_refs", any_list, in<&config::syncing, &sync::mirror_refs>, "",
      "Prefixes of the refs that the store keeps."},
+
+    {"packs.max_bytes", size(0, 1024 * tib), in<&config::kept, &pack_cache::max_bytes>, "",
+     "Disk space for answers to fetch that are kept to be sent again, a part of `cache.max_bytes`. 0 is half of that, "
+     "or of the file system where that is 0 too."},
+    {"packs.max_entry_bytes", size(0, 1024 * tib), in<&config::kept, &pack_cache::max_entry_bytes>, "",
+     "A longer answer is not kept; 0 keeps none."},
+    {"spool.max_ahead", size(0, 64 * tib), in<&config::spooling, &spools::max_ahead>, "",
+     "Answers on their way may be ahead of their fastest readers by this, all together; beyond it each by 8 MiB."},
+    {"spool.max_bytes", size(0, 1024 * tib), in<&config::spooling, &spools::max_bytes>, "",
+     "Disk space for answers on their way, a part of `cache.max_bytes`; 0 as in `packs.max_bytes`."},
 
     {"upkeep.enabled", flag, in<&config::maintenance, &upkeep::enabled>, "",
      "Repack stores in the background, with bitmaps and commit-graphs, so that clones need no counting."},

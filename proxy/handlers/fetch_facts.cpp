@@ -41,11 +41,22 @@ std::vector<object_id> judge(const cache::snapshot& snapshot, const cache::repo_
   return store->unreachable(unknown, anchors(*snapshot.table, store->view(), outage));
 }
 
+/// With include-tag upload-pack sends the tags that the store has.
+bool has_tags(const cache::repo_store& store, const cache::ref_table& table) {
+  auto const refs = store.view().refs;
+  return std::ranges::all_of(table.refs(), [&refs](const auto& ref) {
+    if (!ref.name.starts_with("refs/tags/")) return true;
+    auto const at = refs->find(ref.name);
+    return at != refs->end() && at->second.oid == ref.oid;
+  });
+}
+
+bool all_tips(const cache::ref_table& table, const std::vector<object_id>& wants) {
+  return !wants.empty() && std::ranges::all_of(wants, [&table](const object_id& w) { return table.is_tip(w); });
+}
+
 void look(services& s, gathered& g, const cache::snapshot& snapshot, const protocol::fetch_request& asked) {
   bool const outage = !g.facts.upstream_admitted;
-  g.facts.wants_are_tips =
-      !asked.wants.empty() &&
-      std::all_of(asked.wants.begin(), asked.wants.end(), [&](auto const& w) { return snapshot.table->is_tip(w); });
   if (asked.format == protocol::object_format::sha1) g.store = s.stores.find(snapshot.key, snapshot.generation);
   g.facts.has_store = g.store != nullptr;
   g.not_allowed = judge(snapshot, g.store.get(), asked.wants, outage, s.clock);
@@ -53,12 +64,13 @@ void look(services& s, gathered& g, const cache::snapshot& snapshot, const proto
   if (!g.store) return;
   g.missing = g.store->not_servable(asked.wants);
   g.facts.wants_servable = g.missing.empty();
+  g.has_all_tags = !asked.include_tag || has_tags(*g.store, *snapshot.table);
 }
 
 }  // namespace
 
-awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
-                                 const protocol::fetch_request& asked, const upstream::admission& admitted) {
+gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
+                        const protocol::fetch_request& asked, const upstream::admission& admitted) {
   gathered g;
   g.facts.upstream_admitted = admitted.admitted;
   g.facts.outage = admitted.reason;
@@ -67,6 +79,14 @@ awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snap
   g.facts.may_see = plan::may_see(snapshot.get(), who, plan::obstacle_of(admitted), s.clock);
   g.facts.why_not = plan::why_not_shown(who);
   g.facts.own_refs = r.repo.site.settings.scope == config::auth_scope::user;
+  g.facts.wants_are_tips = g.facts.may_see && !g.facts.own_refs && all_tips(*snapshot->table, asked.wants);
+  g.facts.wants_allowed = g.facts.wants_are_tips;
+  return g;
+}
+
+awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
+                                 const protocol::fetch_request& asked, const upstream::admission& admitted) {
+  auto g = facts_of_table(s, r, snapshot, asked, admitted);
   if (!g.facts.may_see || g.facts.own_refs) co_return g;
   auto job = [&s, &g, &snapshot, &asked] { look(s, g, *snapshot, asked); };
   co_await s.pool.run(std::move(job));

@@ -17,8 +17,12 @@ struct gathered {
   cache::repo_store_ptr store;                   ///< null where there is none
   std::vector<protocol::object_id> not_allowed;  ///< wants that only upstream may judge
   std::vector<protocol::object_id> missing;      ///< wants that the store cannot serve
+  bool has_all_tags = true;                      ///< the store, of the present table, where the answer depends on them
 };
 
+/// What is known without a look at the store: that tips of the present table may be had.
+gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
+                        const protocol::fetch_request& asked, const upstream::admission& admitted);
 /// `snapshot` may be null. Looks at the store on the blocking pool.
 awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
                                  const protocol::fetch_request& asked, const upstream::admission& admitted);

@@ -167,7 +167,7 @@ awaitable<upstream::outcome_of<answered>> read_answer(passage& g, upstream::call
 awaitable<void> relay_body(passage& g, upstream::call& call, const answered& a) {
   bool const ok = a.meaning.what == upstream::verdict::ok;
   auto headers = relayed_headers(g.s, g.r.repo.site, g.r.upstream_target(), a.head);
-  auto const end = co_await relay_stream(g.x, call, a.head, std::move(headers), nullptr);
+  auto const end = co_await relay_stream(g.x, call, a.head, std::move(headers));
   if (end.end == relay_end::upstream_broke) {
     note_broken(g, *end.broken);
     set_verdict(g.x, {outcome::error, end.broken->reason}, "upstream");

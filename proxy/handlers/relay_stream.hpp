@@ -16,16 +16,9 @@ struct relayed {
   std::optional<upstream::failure> broken;
 };
 
-/// Sees every piece before the client gets it (a pack being kept). Must not fail: what it cannot keep it forgets.
-class onlooker {
- public:
-  virtual ~onlooker() = default;
-  virtual awaitable<void> see(std::string_view bytes) = 0;
-};
-
 /// Sends head and body, whose beginning was read already (`first`); ends properly only if the upstream did, breaks the
 /// connection otherwise.
 awaitable<relayed> relay_stream(http::exchange& x, upstream::call& call, const upstream::response_head& head,
-                                http::fields headers, onlooker* watching, std::string_view first = {});
+                                http::fields headers, std::string_view first = {});
 
 }  // namespace tankard::proxy::handlers

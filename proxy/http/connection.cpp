@@ -1,10 +1,12 @@
 #include "proxy/http/connection.hpp"
 
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +18,7 @@ namespace {
 constexpr std::size_t idle_buffer = 4096;       // most heads fit
 constexpr std::size_t kept_buffer = 16u << 10;  // more is given back between requests
 constexpr std::size_t discard_buffer = 16u << 10;
+constexpr std::size_t sendfile_piece = 1u << 20;
 constexpr std::chrono::seconds linger_idle{2};
 constexpr std::chrono::seconds linger_total{10};
 
@@ -153,6 +156,38 @@ awaitable<error_code> connection::write_all(gather buffers, bool more_follows) {
       consume(buffers, *sent);
     } else {
       failure = write_limit_.expired() ? error_code(asio::error::timed_out) : sent.error();
+    }
+  }
+  write_limit_.disarm();
+  writing_ = false;
+  if (failure) broken_ = true;
+  co_return failure;
+}
+
+awaitable<error_code> connection::wait_for_room() {
+  write_limit_.arm(limits_.write_idle_timeout);
+  const auto [ec] = co_await stream_.socket().async_wait(net::stream_socket::wait_write, use_nothrow);
+  if (ec && write_limit_.expired()) co_return asio::error::timed_out;
+  co_return ec;
+}
+
+awaitable<error_code> connection::write_file(int fd, std::uint64_t offset, std::uint64_t size) {
+  error_code failure;
+  if (!stream_.socket().native_non_blocking()) stream_.socket().native_non_blocking(true, failure);
+  writing_ = true;
+  while (!failure && size > 0) {
+    auto at = static_cast<off_t>(offset);
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(size, sendfile_piece));
+    const ssize_t n = ::sendfile(stream_.socket().native_handle(), fd, &at, most);
+    if (n > 0) {
+      offset += static_cast<std::uint64_t>(n);
+      size -= static_cast<std::uint64_t>(n);
+    } else if (n == 0) {
+      failure = make_error_code(boost::system::errc::io_error);
+    } else if (errno == EAGAIN) {
+      failure = co_await wait_for_room();
+    } else if (errno != EINTR) {
+      failure = error_code(errno, boost::system::system_category());
     }
   }
   write_limit_.disarm();

@@ -41,7 +41,7 @@ class connection : public std::enable_shared_from_this<connection> {
   bool is_spoken_for() const noexcept { return spoken_for_; }
   const listener& from() const noexcept { return *from_; }
   service& shared() const noexcept { return *shared_; }
-  bool is_tls() noexcept { return stream_.tls() != nullptr; }
+  bool is_tls() const noexcept { return stream_.tls() != nullptr; }
   const std::optional<client_certificate>& certificate() const noexcept { return certificate_; }
   long verify_result() noexcept;  ///< of the client's certificate: X509_V_OK also where there is none
 
@@ -64,6 +64,10 @@ class connection : public std::enable_shared_from_this<connection> {
   /// Sends everything; the write limit is armed anew for each part that the client takes. timed_out where it passed.
   /// `more_follows` lets the kernel hold the bytes back for a moment, to go out together with the next ones.
   awaitable<error_code> write_all(gather buffers, bool more_follows);
+
+  /// The same with a part of a file, copied by the kernel. REQUIRES: not TLS. Error io_error where the file ends
+  /// before.
+  awaitable<error_code> write_file(int fd, std::uint64_t offset, std::uint64_t size);
 
   /// Ends the sending direction properly, and closes.
   awaitable<void> close_politely();
@@ -92,6 +96,7 @@ class connection : public std::enable_shared_from_this<connection> {
  private:
   void on_read_expiry() noexcept;
   awaitable<void> say_end();
+  awaitable<error_code> wait_for_room();
   awaitable<boost::system::result<std::size_t>> write_some(const gather& buffers, bool more_follows);
 
   net::stream stream_;

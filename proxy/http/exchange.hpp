@@ -84,6 +84,14 @@ class exchange {
   virtual awaitable<boost::system::result<void>> start(unsigned status, std::string_view reason_phrase, fields headers,
                                                        std::optional<std::uint64_t> length) = 0;
   virtual awaitable<boost::system::result<void>> write(asio::const_buffer data) = 0;
+  /// Whether send_file() may be used for this answer: a plain connection, and a length that was given to start().
+  virtual bool sends_files() const noexcept { return false; }
+  /// A part of an open file, copied by the kernel. It should be in the page cache: the event loop waits for what is
+  /// not. Error io_error where the file ends before.
+  virtual awaitable<boost::system::result<void>> send_file(int /*fd*/, std::uint64_t /*offset*/,
+                                                           std::uint64_t /*size*/) {
+    co_return make_error_code(boost::system::errc::operation_not_supported);
+  }
   /// Ends a streamed answer properly.
   virtual awaitable<boost::system::result<void>> finish() = 0;
 

@@ -256,6 +256,23 @@ awaitable<boost::system::result<void>> server_exchange::write(asio::const_buffer
   co_return sent;
 }
 
+bool server_exchange::sends_files() const noexcept { return !client_.is_tls() && framing_.end != body_end::chunks; }
+
+awaitable<boost::system::result<void>> server_exchange::send_file(int fd, std::uint64_t offset, std::uint64_t size) {
+  if (write_failure_) co_return write_failure_;
+  if (!started_ || finished_ || !sends_files()) co_return error_code(asio::error::invalid_argument);
+  if (size == 0 || framing_.end == body_end::none) co_return boost::system::result<void>();
+  if (framing_.length && sent_ + size > *framing_.length) {
+    abort();
+    co_return error_code(asio::error::message_size);
+  }
+  write_failure_ = co_await client_.write_file(fd, offset, size);
+  if (write_failure_) co_return write_failure_;
+  sent_ += size;
+  report_.bytes_out += size;
+  co_return boost::system::result<void>();
+}
+
 awaitable<boost::system::result<void>> server_exchange::finish() {
   if (write_failure_) co_return write_failure_;
   if (!started_ || finished_) co_return error_code(asio::error::invalid_argument);

@@ -28,6 +28,8 @@ class server_exchange final : public exchange {
   awaitable<boost::system::result<void>> start(unsigned status, std::string_view reason_phrase, fields headers,
                                                std::optional<std::uint64_t> length) override;
   awaitable<boost::system::result<void>> write(asio::const_buffer data) override;
+  bool sends_files() const noexcept override;
+  awaitable<boost::system::result<void>> send_file(int fd, std::uint64_t offset, std::uint64_t size) override;
   awaitable<boost::system::result<void>> finish() override;
 
   void abort() noexcept override;

@@ -28,6 +28,7 @@ class stream {
   executor_type get_executor() { return plain_.get_executor(); }
   stream_socket& socket() { return tls_ ? tls_->next_layer() : plain_; }
   tls_stream* tls() noexcept { return tls_.get(); }
+  const tls_stream* tls() const noexcept { return tls_.get(); }
 
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {

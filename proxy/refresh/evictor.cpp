@@ -13,6 +13,7 @@ awaitable<void> evictor::run() {
       s_.stores.empty_trash();
       bool const fits = s_.disk.make_room(0);
       s_.stores.save_uses();
+      s_.packs.save();
       return fits;
     };
     bool const fits = co_await s_.pool.run(std::move(job));

@@ -1,6 +1,7 @@
 #pragma once
-// Keeps the cache directory within its byte account: after every change of a store, and once a minute, what was
-// longest unused goes until all fits; trash that nobody reads any more is deleted; times of last use are written.
+// Keeps the cache directory within its byte account: after every change of a store, every pack that was taken, and once
+// a minute, what was longest unused goes until all fits; trash that nobody reads any more is deleted; times of last use
+// are written.
 
 #include <atomic>
 

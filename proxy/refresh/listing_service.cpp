@@ -94,6 +94,7 @@ awaitable<bool> listing_service::purge(repo_ref repo) {
     s_.listings.invalidate(repo.key);
     s_.listings.save();  // a failure is told by the journal, and tried again
     s_.stores.trash_others(repo.key, {});
+    s_.packs.drop(repo.key.digest(), {});
     s_.stores.empty_trash();
   };
   co_await s_.pool.run(std::move(forget));

@@ -4,6 +4,7 @@
 
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/sync_exchange.hpp"
+#include "proxy/refresh/unpack_answer.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
 namespace tankard::proxy::refresh {
@@ -103,6 +104,7 @@ void sync_service::listing_changed(repo_ref repo, auth::identity_ptr who, cache:
 awaitable<void> sync_service::follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed) {
   auto find = [this, &repo, &listed] {
     s_.stores.trash_others(repo.key, listed->generation);
+    s_.packs.drop(repo.key.digest(), listed->generation);
     return s_.stores.find(repo.key, listed->generation);
   };
   auto const store = co_await s_.pool.run(std::move(find));
@@ -114,6 +116,7 @@ void sync_service::generation_changed(cache::repo_key key, std::string generatio
   auto trash = [](services& s, cache::repo_key k, std::string keep) -> awaitable<void> {
     auto job = [&s, &k, &keep] {
       s.stores.trash_others(k, keep);
+      s.packs.drop(k.digest(), keep);
       s.stores.empty_trash();
     };
     co_await s.pool.run(std::move(job));
@@ -197,9 +200,14 @@ awaitable<bool> sync_service::publish(repo_ref repo, cache::repo_store_ptr store
   co_return written.has_value();
 }
 
-bool sync_service::claim_first_pack(const cache::repo_key& key) {
+first_pack_claim::~first_pack_claim() {
+  if (owner_ != nullptr) owner_->release_first_pack(key_);
+}
+
+std::optional<first_pack_claim> sync_service::claim_first_pack(const cache::repo_key& key) {
   std::lock_guard const lock(mu_);
-  return first_packs_.emplace(key, nullptr).second;
+  if (!first_packs_.emplace(key, nullptr).second) return std::nullopt;
+  return first_pack_claim(*this, key);
 }
 
 void sync_service::release_first_pack(const cache::repo_key& key) {
@@ -225,31 +233,34 @@ awaitable<bool> sync_service::first_pack_settles(cache::repo_key key, std::chron
   co_return co_await settled->wait(limit);
 }
 
-void sync_service::adopt_first_pack(repo_ref repo, auth::identity_ptr who, std::string generation,
-                                    std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants) {
+void sync_service::adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
+                                    std::string generation, cache::spool_ptr answer,
+                                    std::vector<protocol::object_id> wants) {
   {
     std::lock_guard const lock(mu_);
     first_packs_[repo.key] = std::make_shared<cache::async_event>();
   }
-  auto adopting = adopt(std::move(repo), std::move(who), std::move(generation), std::move(spool), std::move(wants));
+  auto adopting = adopt(std::move(claim), std::move(repo), std::move(who), std::move(generation), std::move(answer),
+                        std::move(wants));
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(adopting));
 }
 
-awaitable<void> sync_service::adopt(repo_ref repo, auth::identity_ptr who, std::string generation,
-                                    std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants) {
-  struct release {
-    sync_service& owner;
-    const cache::repo_key& key;
-    ~release() { owner.release_first_pack(key); }
-  } const on_exit{*this, repo.key};
-
+awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
+                                    std::string generation, cache::spool_ptr answer,
+                                    std::vector<protocol::object_id> wants) {
   auto const now = co_await s_.listing->find(repo.key);
   if (!now || now->generation != generation || now->gone) co_return;  // another life began meanwhile
   auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);
   if (!permit) co_return;
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
   co_await s_.pool.run(std::move(clear));
-  auto store = co_await s_.ingest.adopt_first_pack(repo.key, generation, std::move(spool), std::move(wants));
+  auto pack = co_await unpack_answer(s_, *answer);
+  answer.reset();
+  if (!pack) {
+    note_keep_failed(s_, repo.key, pack.error());
+    co_return;
+  }
+  auto store = co_await s_.ingest.adopt_first_pack(repo.key, generation, std::move(*pack), std::move(wants));
   s_.meters.sync_done(repo.site.index, store.has_value());
   if (!store) {
     note_keep_failed(s_, repo.key, store.error());

@@ -12,9 +12,11 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "cache/io/async_event.hpp"
 #include "cache/io/async_semaphore.hpp"
+#include "cache/spool/spool.hpp"
 #include "proxy/services.hpp"
 
 namespace tankard::proxy::refresh {
@@ -29,6 +31,23 @@ struct sync_service_stats {
   std::size_t running = 0;
 };
 
+class sync_service;
+
+/// That an answer under way is to become the first pack of a repository's store. Given back by its destructor.
+class first_pack_claim {
+ public:
+  first_pack_claim(first_pack_claim&& other) noexcept
+      : owner_(std::exchange(other.owner_, nullptr)), key_(std::move(other.key_)) {}
+  first_pack_claim& operator=(first_pack_claim&&) = delete;
+  ~first_pack_claim();
+
+ private:
+  friend class sync_service;
+  first_pack_claim(sync_service& owner, cache::repo_key key) : owner_(&owner), key_(std::move(key)) {}
+  sync_service* owner_;
+  cache::repo_key key_;
+};
+
 class sync_service {
  public:
   explicit sync_service(services& s);
@@ -40,18 +59,17 @@ class sync_service {
   /// The table of a repository changed by what was listed to `who`: where it has a store, its refs follow and new tips
   /// are fetched, in the background.
   void listing_changed(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
-  /// Former lives of this repository are unreachable now: their stores go to the trash, in the background.
+  /// Former lives of this repository are unreachable now: their stores and packs go, in the background.
   void generation_changed(cache::repo_key key, std::string generation);
 
-  /// One client at a time may keep the first pack of a repository. False: somebody else does.
-  bool claim_first_pack(const cache::repo_key& key);
-  void release_first_pack(const cache::repo_key& key);
+  /// One answer at a time may become the first pack of a repository. nullopt: another one does.
+  std::optional<first_pack_claim> claim_first_pack(const cache::repo_key& key);
   /// Waits until no first pack of this repository is being indexed, at most `limit`. True where it had to wait and it
   /// ended: the store may be there now.
   awaitable<bool> first_pack_settles(cache::repo_key key, std::chrono::nanoseconds limit);
-  /// Indexes and adopts a sealed first pack in the background, then releases the claim.
-  void adopt_first_pack(repo_ref repo, auth::identity_ptr who, std::string generation,
-                        std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants);
+  /// Indexes and adopts the pack of a sealed answer in the background, then releases the claim.
+  void adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
+                        cache::spool_ptr answer, std::vector<protocol::object_id> wants);
 
   sync_service_stats stats() const;
 
@@ -82,8 +100,10 @@ class sync_service {
                                                             std::vector<protocol::object_id> wants);
   awaitable<bool> fetch_missing(repo_ref repo, const std::vector<auth::identity_ptr>& askers,
                                 cache::repo_store_ptr store, std::vector<protocol::object_id> missing);
-  awaitable<void> adopt(repo_ref repo, auth::identity_ptr who, std::string generation,
-                        std::unique_ptr<cache::pack_spool> spool, std::vector<protocol::object_id> wants);
+  friend class first_pack_claim;
+  void release_first_pack(const cache::repo_key& key);
+  awaitable<void> adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
+                        cache::spool_ptr answer, std::vector<protocol::object_id> wants);
   awaitable<void> follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
   awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);
 

@@ -118,6 +118,7 @@ class SmallDisk : public SpoolFile {
 
 TEST_F(SmallDisk, ThatIsFullIsAnErrorAndWhatWasPublishedIsStillRead) {
   if (!mounted) GTEST_SKIP() << "no right to mount";
+  options.window_when_full = false;
   auto w = create();
   auto const f = w->target()->follow();
   boost::system::result<void> r;

@@ -212,5 +212,29 @@ TEST_F(Spool, ALoopThatIsTornDownWithReadersInItLeavesNobodyBehind) {
   EXPECT_EQ(w->target()->followers(), 0u);
 }
 
+TEST_F(Spool, AReadWithATimeLimitComesBackWithNothingWhileTheWriterIsSilent) {
+  using namespace std::chrono_literals;
+  auto w = create();
+  auto const f = w->target()->follow();
+  std::string buffer(100, '\0');
+  auto const read_within = [&](spool_follower::duration limit) {
+    auto const got = test::run(io, f->read(asio::buffer(buffer), limit));
+    EXPECT_TRUE(got);
+    return got ? *got : spool_follower::piece{};
+  };
+  for (auto const limit : {0ns, 1'000'000ns}) {
+    auto const nothing = read_within(limit);
+    EXPECT_EQ(nothing.bytes, 0u);
+    EXPECT_FALSE(nothing.at_end);
+  }
+  ASSERT_TRUE(append(*w, "some"));
+  EXPECT_EQ(read_within(0s).bytes, 4u) << "what is there is not waited for";
+  auto const appended = begin_append(*w, "more");
+  EXPECT_EQ(read_within(1h).bytes, 4u);
+  EXPECT_TRUE(appended->done);
+  w->seal();
+  EXPECT_TRUE(read_within(0s).at_end);
+}
+
 }  // namespace
 }  // namespace tankard::cache

@@ -114,5 +114,62 @@ TEST_F(SpoolThreads, ManySpoolsShareATinyBudgetAndAllEnd) {
   EXPECT_EQ(budget->stats().waiting, 0u);
 }
 
+awaitable<void> follow_for_a_while(std::unique_ptr<spool_follower> f, std::size_t bytes, std::latch& ended) {
+  auto const got = co_await test::read_all(*f, 7000, bytes);
+  EXPECT_TRUE(got.bytes == pattern(bytes));
+  f.reset();
+  ended.count_down();
+}
+
+TEST_F(SpoolThreads, AWindowGivesAllItsFollowersIdenticalBytes) {
+  budget = std::make_unique<spool_budget>(spool_limits{1u << 30, 512 << 10});
+  options.window_patience = std::chrono::hours(1);
+  auto const whole = pattern(4 * mib);
+  test::loops loops{4};
+  auto w = create();
+  std::atomic<int> right{0};
+  constexpr int followers = 8;
+  std::latch ended{followers + 2};
+  for (std::size_t i = 0; i < followers; ++i)
+    asio::co_spawn(loops[i], follow_to_the_end(w->target()->follow(), 1500 + 20'000 * i, whole, right, ended),
+                   asio::detached);
+  asio::co_spawn(loops[2], follow_for_a_while(w->target()->follow(), mib, ended), asio::detached);
+  asio::co_spawn(loops[3], write_whole(*w, whole, ended), asio::detached);
+  ended.wait();
+  loops.join();
+  pool.join();
+  EXPECT_EQ(right, followers);
+  EXPECT_TRUE(w->target()->windowed());
+  EXPECT_EQ(budget->stats().on_disk, 0u);
+  EXPECT_EQ(budget->stats().ahead, 0u);
+}
+
+TEST_F(SpoolThreads, WhoHoldsAWindowUpNeverGetsAByteThatWasFreed) {
+  budget = std::make_unique<spool_budget>(spool_limits{1u << 30, 512 << 10});
+  options.window_patience = std::chrono::seconds(0);
+  auto const whole = pattern(4 * mib);
+  test::loops loops{3};
+  auto w = create();
+  std::atomic<int> right{0};
+  std::latch ended{3};
+  auto slow = [](std::unique_ptr<spool_follower> f, const std::string& all, std::latch& done) -> awaitable<void> {
+    std::string bytes(10, 0);
+    while (true) {
+      auto const at = static_cast<std::size_t>(f->position());
+      auto const got = co_await f->read(asio::buffer(bytes));
+      if (!got) EXPECT_EQ(got.error(), boost::system::errc::no_space_on_device);
+      if (!got || got->at_end) break;
+      EXPECT_EQ(bytes.substr(0, got->bytes), all.substr(at, got->bytes));
+    }
+    done.count_down();
+  };
+  asio::co_spawn(loops[0], follow_to_the_end(w->target()->follow(), 50'000, whole, right, ended), asio::detached);
+  asio::co_spawn(loops[1], slow(w->target()->follow(), whole, ended), asio::detached);
+  asio::co_spawn(loops[2], write_whole(*w, whole, ended), asio::detached);
+  ended.wait();
+  loops.join();
+  EXPECT_EQ(right, 1);
+}
+
 }  // namespace
 }  // namespace tankard::cache

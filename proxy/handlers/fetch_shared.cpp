@@ -1,0 +1,134 @@
+// Plans 1 and 2 of DESIGN 5: a fetch whose answer is kept, or under way for somebody else.
+
+#include <boost/asio/this_coro.hpp>
+
+#include "cache/packs/request_digest.hpp"
+#include "proxy/handlers/fetching.hpp"
+#include "proxy/handlers/pack_production.hpp"
+#include "proxy/handlers/send_spool.hpp"
+#include "proxy/http/headers.hpp"
+#include "proxy/http/responses.hpp"
+#include "proxy/refresh/upstream_notes.hpp"
+
+namespace tankard::proxy::handlers {
+namespace {
+
+/// After so many flights that came to nothing a client's request goes its own way.
+constexpr unsigned most_failed_joins = 2;
+
+sending to_client(const fetching& f, http::fields headers) {
+  return {.headers = std::move(headers), .note = note_of(f), .progress = !f.asked.no_progress};
+}
+
+void note_end(fetching& f, sent_end end, const refresh::pack_flight& flight) {
+  if (end == sent_end::client_gone) f.x.report().reason = reason::client_gone;
+  if (end == sent_end::broke) set_verdict(f.x, {outcome::error, flight.broken()}, f.x.report().source);
+}
+
+/// What was followed came to nothing before this client got a byte: decided anew, with what is known now.
+awaitable<void> try_again(fetching& f) {
+  ++f.failed_joins;
+  if (!f.away) f.admitted = admit(f.s, f.r);
+  co_await gather(f);
+  co_await run_plan(f);
+}
+
+awaitable<void> join(fetching& f, refresh::pack_flight_ptr flight) {
+  auto const& time = f.s.settings.time;
+  bool const settled = co_await flight->settled(time.connect + time.first_byte);
+  // It may have been a long wait.
+  bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
+  if (!shown) co_return co_await no_longer_shown(f);
+  if (!settled) f.failed_joins = most_failed_joins;  // enough of waiting
+  auto const follower = settled ? flight->follow() : nullptr;
+  if (!follower) co_return co_await try_again(f);
+  f.s.meters.collapsed(static_cast<std::size_t>(operation::fetch));
+  set_verdict(f.x, {outcome::collapsed, reason::none}, "spool");
+  auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, result_headers()));
+  if (end == sent_end::not_begun) co_return co_await try_again(f);
+  note_end(f, end, *flight);
+}
+
+}  // namespace
+
+std::optional<cache::pack_key> shared_key(const fetching& f) {
+  auto const& facts = f.known.facts;
+  bool const shareable = facts.may_see && !facts.own_refs && facts.wants_allowed && cache::may_be_cached(f.asked) &&
+                         (facts.upstream_admitted || facts.offline_mode);
+  if (!shareable) return std::nullopt;
+  auto const& repo = f.r.repo.key;
+  cache::request_context const where{.repo = repo,
+                                     .generation = f.snapshot->generation,
+                                     .framing = "v2",
+                                     .tags = cache::tags_digest(*f.snapshot->table)};
+  return cache::pack_key{
+      .request = cache::request_digest(where, f.asked), .repo = repo.digest(), .generation = f.snapshot->generation};
+}
+
+awaitable<bool> answer_from_packs(fetching& f, reason why) {
+  if (!f.s.packs.holds(*f.key)) co_return false;
+  auto job = [&f] { return f.s.packs.find(*f.key); };
+  auto pack = co_await f.s.pool.run(std::move(job));
+  if (!pack) co_return false;
+  // Its first use in this process reads it whole, which may have been a long wait.
+  bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
+  if (!shown) {
+    co_await no_longer_shown(f);
+    co_return true;
+  }
+  set_verdict(f.x, {outcome::hit, why}, "packs");
+  co_await send_kept(f.s, f.x, std::move(pack), to_client(f, result_headers()));
+  co_return true;
+}
+
+bool may_join(const fetching& f) noexcept { return f.key && f.failed_joins < most_failed_joins; }
+
+awaitable<std::optional<refresh::led_flight>> lead_or_join(fetching& f) {
+  auto const place = f.s.flights->enter(*f.key);
+  if (place.leads) co_return refresh::led_flight(*f.s.flights, place.flight);
+  co_await join(f, place.flight);
+  co_return std::nullopt;
+}
+
+http::fields result_headers() {
+  http::fields headers;
+  headers.set("Content-Type", http::upload_pack_result_type);
+  http::add_no_cache(headers);
+  return headers;
+}
+
+awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight lead,
+                                              std::unique_ptr<pack_source> source, bool first_pack,
+                                              http::fields headers) {
+  auto open = [&f] { return open_spool(f.s); };
+  auto writer = co_await f.s.pool.run(std::move(open));
+  if (!writer) {
+    refresh::note_keep_failed(f.s, f.r.repo.key, "cannot make a spool: " + writer.error().message());
+    co_return std::move(source);
+  }
+  auto const flight = lead.flight();
+  auto const follower = (*writer)->target()->follow();
+  flight->answer((*writer)->target());
+  production p{.s = f.s,
+               .repo = f.r.repo,
+               .who = f.r.who,
+               .generation = f.snapshot->generation,
+               .lead = std::move(lead),
+               .source = std::move(source),
+               .writer = std::move(*writer),
+               .filter = cache::sealed_response(f.asked.format, asks_for_shallow(f.asked)),
+               .worth_keeping = f.worth_keeping.value_or(false),
+               .wants = f.asked.wants,
+               .first_pack = first_pack ? f.s.syncs->claim_first_pack(f.r.repo.key) : std::nullopt};
+  auto const ex = co_await asio::this_coro::executor;
+  produce_in_background(ex, std::move(p));
+  auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, std::move(headers)));
+  if (end == sent_end::not_begun) {
+    co_await try_again(f);
+  } else {
+    note_end(f, end, *flight);
+  }
+  co_return nullptr;
+}
+
+}  // namespace tankard::proxy::handlers

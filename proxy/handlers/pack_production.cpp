@@ -1,0 +1,102 @@
+#include "proxy/handlers/pack_production.hpp"
+
+#include <limits>
+
+#include "proxy/refresh/listing_service.hpp"
+#include "proxy/refresh/upstream_notes.hpp"
+
+namespace tankard::proxy::handlers {
+namespace {
+
+using cache::keep_verdict;
+
+/// With the framing that is put around it anew it is a piece of the spool at most, so that each published size is the
+/// end of a pkt-line.
+constexpr std::size_t piece = 120u << 10;
+
+void give_up(production& p, const broken_source& why) {
+  p.lead.flight()->note_broken(why.reason);
+  p.writer->fail(why.cause);
+}
+
+broken_source why_not(const production& p, const protocol::result<void>& understood,
+                      const boost::system::result<void>& written) {
+  if (!understood) return {reason::not_git, "the answer is not one to fetch: " + understood.error().message()};
+  if (!p.writer->wanted()) return {reason::client_gone, "all clients went away"};
+  refresh::note_keep_failed(p.s, p.repo.key, "cannot write to a spool: " + written.error().message());
+  return {reason::disk_full, "cannot write to the cache: " + written.error().message()};
+}
+
+/// True where the answer came to its end.
+awaitable<bool> fill(production& p) {
+  std::string in(piece, '\0');
+  std::string out;
+  while (true) {
+    auto const n = co_await p.source->read(asio::buffer(in));
+    if (!n) {
+      give_up(p, n.error());
+      co_return false;
+    }
+    if (*n == 0) co_return true;
+    out.clear();
+    auto const understood = p.filter.feed(std::string_view(in).substr(0, *n), out);
+    p.lead.flight()->progress.add(p.filter.take_progress());
+    auto const written = co_await p.writer->append(out);
+    bool const wanted = p.writer->wanted();  // where there was nothing to write too
+    if (understood && written && wanted) continue;
+    co_await p.source->give_up();
+    give_up(p, why_not(p, understood, written));
+    co_return false;
+  }
+}
+
+/// Whether the repository lives the life still in which the answer was asked for.
+awaitable<bool> same_life(const production& p) {
+  auto const now = co_await p.s.listing->find(p.repo.key);
+  co_return now && !now->gone && now->generation == p.generation;
+}
+
+awaitable<void> keep(production& p) {
+  auto const verdict = p.filter.verdict();
+  auto const& spool = p.writer->target();
+  if (verdict != keep_verdict::keep || spool->fd() < 0) co_return;
+  bool const lives = co_await same_life(p);
+  if (!lives) co_return;
+  if (p.first_pack) {
+    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation, spool, p.wants);
+    p.first_pack.reset();
+  }
+  auto const& flight = *p.lead.flight();
+  if (!p.worth_keeping && !flight.is_shared()) co_return;
+  auto put = [&p, &flight, &spool] {
+    if (p.s.disk.admit(0, spool->size())) p.s.packs.put(flight.key(), *spool);
+  };
+  co_await p.s.pool.run(std::move(put));
+}
+
+awaitable<void> produce(production p) {
+  bool const whole = co_await fill(p);
+  if (!whole) co_return;
+  p.writer->seal();
+  co_await keep(p);
+}
+
+}  // namespace
+
+bool asks_for_shallow(const protocol::fetch_request& asked) noexcept {
+  return asked.deepen || asked.deepen_since || !asked.shallow.empty();
+}
+
+boost::system::result<std::unique_ptr<cache::spool_writer>> open_spool(services& s) {
+  cache::spool_options options;
+  options.folder = s.settings.spools_path();
+  options.max_bytes = std::numeric_limits<std::uint64_t>::max();  // all of them together are bounded
+  return cache::spool_writer::create(options, s.pool, s.spools);
+}
+
+void produce_in_background(asio::any_io_executor ex, production p) {
+  auto& group = p.s.background;
+  group.spawn(std::move(ex), produce(std::move(p)));
+}
+
+}  // namespace tankard::proxy::handlers

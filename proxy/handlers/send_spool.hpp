@@ -1,0 +1,36 @@
+#pragma once
+// An answer to fetch on its way to one client: from a spool that is being written, or from the pack cache. What
+// tankard itself has to say goes into band 2 behind the header of the packfile section; the body stays as it is.
+
+#include <cstdint>
+#include <string>
+
+#include "cache/packs/pack_cache.hpp"
+#include "cache/spool/spool.hpp"
+#include "proxy/http/exchange.hpp"
+#include "proxy/refresh/pack_flights.hpp"
+#include "proxy/services.hpp"
+
+namespace tankard::proxy::handlers {
+
+struct sending {
+  http::fields headers;
+  std::string note;       ///< a line for band 2; empty for none
+  bool progress = false;  ///< the client wants to see the producer's progress
+};
+
+enum class sent_end : std::uint8_t {
+  whole,
+  client_gone,
+  not_begun,  ///< the production failed before this client got a byte: he may be answered in another way
+  broke,      ///< it failed later: the connection is broken off, behind a band 3 that tells so
+};
+
+/// Follows the spool to its end. While the producer is silent the client hears a keep-alive now and then.
+awaitable<sent_end> send_spool(http::exchange& x, cache::spool_follower& from, const refresh::pack_flight& flight,
+                               sending what);
+
+/// Sends a kept answer, with its length: by sendfile where the connection can.
+awaitable<void> send_kept(services& s, http::exchange& x, cache::cached_pack_ptr pack, sending what);
+
+}  // namespace tankard::proxy::handlers
