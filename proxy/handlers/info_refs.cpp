@@ -22,10 +22,8 @@ const cache::kept_advertisement* showable(const services& s, const routed& r, co
   return shown && snapshot->advertisement ? &*snapshot->advertisement : nullptr;
 }
 
-/// Whether the GET is the listing: in v0 and v1, and where upstream answers v2 with one. A host of which nothing but
-/// old clients' listings is known answers in their way where it cannot be asked.
-bool lists_instead(const routed& r, const cache::snapshot_ptr& snapshot) {
-  if (r.protocol_version != 2) return true;
+/// A host of which nothing but listings of v0 is known is answered for with one, also to who asks in v2.
+bool lists_instead(const cache::snapshot_ptr& snapshot) {
   return snapshot && !snapshot->advertisement && snapshot->v0_offer;
 }
 
@@ -43,7 +41,7 @@ awaitable<void> answer_outage(services& s, http::exchange& x, const routed& r, c
                               upstream::admission refused, const upstream::whole_answer* answer) {
   refused = co_await confirmed(s, r, snapshot, std::move(refused));
   snapshot = co_await s.listing->find(r.repo.key);  // it may have been revoked while upstream was asked
-  if (lists_instead(r, snapshot)) {
+  if (lists_instead(snapshot)) {
     co_return co_await answer_listing_in_outage(whole_listing(s, x, r, snapshot), std::move(refused), answer);
   }
   auto const why = outage_of(refused);
