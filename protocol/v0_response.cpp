@@ -47,11 +47,11 @@ result<fetch_event> v0_response_reader::next_of_pkts(std::string_view in) {
   std::size_t consumed = 0;
   while (true) {
     auto const piece = pieces_.next(in.substr(consumed), banded);
-    if (!piece) return piece.error();
     if (pieces_.saw_band_1() && !saw_packfile_) {
       if (place_ != place::acks) return errc::unexpected_packet;
       begin_pack();
     }
+    if (!piece) return piece.error();  // behind a keep-alive that began the pack
     consumed += piece->consumed;
     if (piece->what == pkt_pieces::kind::need_more) return fetch_event{fetch_event_kind::need_more, {}, consumed};
     if (piece->what == pkt_pieces::kind::pack) return fetch_event{fetch_event_kind::pack, piece->data, consumed};
