@@ -1,11 +1,13 @@
 #include "cache/repo_key.hpp"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
+#include <new>
 #include <span>
 #include <system_error>
 
@@ -62,6 +64,56 @@ std::string hex(std::span<const unsigned char> bytes) {
   return out;
 }
 
+/// SHA-256 again and again: looking up the algorithm costs more than a short name's digest.
+class digester {
+ public:
+  digester() : ready_(context_ && ::EVP_DigestInit_ex(context_.get(), ::EVP_sha256(), nullptr) == 1) {}
+
+  storage_digest of(std::string_view text) {
+    storage_digest out{};
+    bool const made = ready_ && ::EVP_DigestInit_ex(context_.get(), nullptr, nullptr) == 1 &&
+                      ::EVP_DigestUpdate(context_.get(), text.data(), text.size()) == 1 &&
+                      ::EVP_DigestFinal_ex(context_.get(), out.data(), nullptr) == 1;
+    if (!made) throw std::bad_alloc();  // nothing else can fail
+    return out;
+  }
+
+ private:
+  struct free_context {
+    void operator()(EVP_MD_CTX* c) const noexcept { ::EVP_MD_CTX_free(c); }
+  };
+  std::unique_ptr<EVP_MD_CTX, free_context> context_{::EVP_MD_CTX_new()};
+  bool ready_;
+};
+
+storage_digest digest_of(const repo_key& key) {
+  thread_local digester sha256;
+  std::string named;
+  named.reserve(key.upstream.size() + 1 + key.path.size());
+  named += key.upstream;
+  named += '\0';
+  named += key.path;
+  if (!key.viewer.empty()) named.append(1, '\0').append(key.viewer);
+  return sha256.of(named);
+}
+
+/// One request asks for the same digest several times, and the next ones often too. Not thread-safe.
+class recent_digests {
+ public:
+  const storage_digest& of(const repo_key& key) {
+    auto& place = places_[std::hash<repo_key>{}(key) % places_.size()];
+    if (place.key != key) place = {key, digest_of(key)};
+    return place.digest;
+  }
+
+ private:
+  struct known {
+    repo_key key{};
+    storage_digest digest = digest_of({});
+  };
+  std::array<known, 64> places_{};
+};
+
 // A segment that is nothing but ".git" stays: without it the path would end in an empty segment.
 bool has_dot_git(std::string_view path) noexcept {
   return path.size() > 4 && path.ends_with(".git") && path[path.size() - 5] != '/';
@@ -91,15 +143,8 @@ upstream_kind kind_of_host(std::string_view host) noexcept {
 std::string storage_id(const storage_digest& digest) { return hex(digest); }
 
 storage_digest repo_key::digest() const {
-  std::string named;
-  named.reserve(upstream.size() + 1 + path.size());
-  named += upstream;
-  named += '\0';
-  named += path;
-  if (!viewer.empty()) named.append(1, '\0').append(viewer);
-  storage_digest out{};
-  SHA256(reinterpret_cast<const unsigned char*>(named.data()), named.size(), out.data());
-  return out;
+  thread_local recent_digests recent;
+  return recent.of(*this);
 }
 
 repo_key make_repo_key(std::string_view upstream, upstream_kind kind, std::string_view decoded_path) {

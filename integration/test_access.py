@@ -39,6 +39,24 @@ def tankard(run_tankard, clock):
     return run_tankard(clock=clock)
 
 
+def test_what_is_ready_for_one_is_given_to_nobody_else(tankard, clock, host, ann, bob, person, secret):
+    """A listing is made once in an outage and given again: to whom upstream allowed it, for as long as that counts."""
+    for one in (ann, bob):
+        visit(tankard, secret, one)
+    tankard.wait_quiet()
+    host.forbid(secret.path, bob.name)
+    assert tankard.ls_refs(secret.path, *PREFIXES, headers=bob.header).status == 403
+    tankard.switch(False)
+    for _ in range(3):
+        is_shown(tankard, secret, ann.header)
+        for stranger in (bob, person("eve")):
+            must_come_later(tankard, secret, stranger.header)
+        must_log_in(tankard, secret)
+    clock.passes(hours=13)
+    for _ in range(2):
+        must_come_later(tankard, secret, ann.header)
+
+
 class TestCredentialHelper:
     """git's own store of passwords: asked once for each command, and never made to forget anything by an outage."""
 

@@ -5,10 +5,10 @@ from support import http, pkt
 from support.fault_proxy import Gate, HoldBody
 from support.gitrepo import Repository
 from support.git import Git
-from support.processes import SANITIZED, wait_until
+from support.memory import Memory
+from support.processes import wait_until
 
 MEGABYTES = 300
-BOUND = 64 << 20
 
 
 @pytest.fixture(scope="module")
@@ -18,25 +18,6 @@ def large(host, tmp_path_factory):
     repository.path = "large.git"
     assert repository.pack_bytes() > (MEGABYTES - 12) << 20
     return repository
-
-
-class Memory:
-    """How far the peak of a stretch lies above where it began."""
-
-    def __init__(self, tankard):
-        self.tankard = tankard
-
-    def __enter__(self):
-        self.tankard.forget_peak()
-        self.before = self.tankard.memory()["VmRSS"]
-        return self
-
-    def __exit__(self, *_):
-        self.growth = self.tankard.memory()["VmHWM"] - self.before
-        print(f"memory: {self.before >> 20} MiB before, peak {self.growth >> 20} MiB above")
-
-    def bounded(self):
-        assert SANITIZED or self.growth < BOUND, f"grew by {self.growth >> 20} MiB"
 
 
 def test_clones_of_300_mb(tankard, faults, git, project, large, tmp_path):

@@ -47,7 +47,7 @@ struct request_sample {
 /// Values read from their owners at scrape time.
 struct gauges {
   std::size_t in_flight_requests = 0, open_connections = 0, tls_connections = 0;
-  std::size_t ls_refs_entries = 0, ls_refs_bytes = 0, ls_refs_dirty = 0;
+  std::size_t ls_refs_entries = 0, ls_refs_bytes = 0, ls_refs_dirty = 0, ls_refs_ready_bytes = 0;
   std::uint64_t quarantined = 0;      ///< total so far
   std::uint64_t ls_refs_evicted = 0;  ///< total so far
   std::size_t decisions = 0;
@@ -62,6 +62,7 @@ struct gauges {
   std::uint64_t spool_bytes = 0, spool_ahead_bytes = 0;
   std::uint64_t spools_windowed = 0;  ///< total so far
   std::size_t children = 0, children_waiting = 0, syncs_running = 0, blocking_jobs = 0;
+  std::uint64_t blocking_jobs_begun = 0;  ///< total so far
   std::size_t body_memory_bytes = 0;
   std::uint64_t handshake_failures = 0, bad_proxy_headers = 0;  ///< totals so far
   std::uint64_t tls_connections_refused = 0;                    ///< total so far

@@ -9,9 +9,11 @@
 #include "cache/access/challenge_book.hpp"
 #include "cache/access/decision_book.hpp"
 #include "cache/disk/disk_account.hpp"
-#include "cache/io/async_semaphore.hpp"
 #include "cache/io/blocking_pool.hpp"
+#include "cache/io/fair_semaphore.hpp"
+#include "cache/listing/listing_memo.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
+#include "cache/listing/question_book.hpp"
 #include "cache/packs/pack_cache.hpp"
 #include "cache/spool/spool_budget.hpp"
 #include "cache/store/store_ingest.hpp"
@@ -25,6 +27,7 @@
 #include "proxy/net/io_runtime.hpp"
 #include "proxy/net/task_group.hpp"
 #include "proxy/refresh/recent_404s.hpp"
+#include "proxy/refresh/recent_pushes.hpp"
 #include "proxy/refresh/stale_marks.hpp"
 #include "proxy/upstream/client.hpp"
 #include "proxy/upstream/health.hpp"
@@ -61,6 +64,8 @@ struct services {
   net::task_group& background;
   cache::blocking_pool& pool;
   cache::ls_refs_cache& listings;
+  cache::listing_memo& remembered;
+  cache::question_book& questions;
   cache::store_set& stores;
   cache::spool_budget& spools;
   cache::pack_cache& packs;
@@ -73,7 +78,8 @@ struct services {
   http::body_budget& bodies;
   refresh::stale_marks& marks;
   refresh::recent_404s& not_found;
-  std::shared_ptr<cache::async_semaphore> children;
+  refresh::recent_pushes& pushes;
+  std::shared_ptr<cache::fair_semaphore> children;
   int lock_fd;  ///< of the cache directory; children inherit it
   std::vector<std::unique_ptr<upstream_site>> upstreams;
   std::string agent;      ///< "tankard/0.1.0", as tankard names itself to upstreams

@@ -23,11 +23,12 @@ class blocking_pool {
   /// Name the job before the call (no capturing lambda inside a co_await expression).
   template <class F>
   auto run(F job) {
-    ++queued_;
+    enter();
     return asio::co_spawn(pool_, body(std::move(job), queued_),
                           asio::bind_cancellation_slot(asio::cancellation_slot{}, asio::use_awaitable));
   }
   std::size_t queued() const noexcept { return queued_.load(); }  ///< waiting or running
+  std::size_t begun() const noexcept { return begun_.load(); }    ///< total so far
   asio::thread_pool& pool() noexcept { return pool_; }
   /// Waits for the jobs that have come so far.
   void join() {
@@ -44,7 +45,7 @@ class blocking_pool {
     {
       std::lock_guard const lock(mu_);
       if (!joining_) {
-        ++queued_;
+        enter();
         return asio::post(pool_, [this, job = std::move(job)]() mutable {
           job();
           --queued_;
@@ -64,7 +65,13 @@ class blocking_pool {
     co_return job();
   }
 
+  void enter() noexcept {
+    ++queued_;
+    ++begun_;
+  }
+
   std::atomic<std::size_t> queued_{0};
+  std::atomic<std::size_t> begun_{0};
   std::mutex mu_;         // never held over a job
   bool joining_ = false;  // guarded by mu_
   asio::thread_pool pool_;

@@ -93,12 +93,21 @@ std::vector<char*> c_strings(const std::vector<std::string>& strings) {
   return out;
 }
 
+/// Of the group, as threads are niced one by one. Never to less than it is, which only a superuser may do: a child of a
+/// tankard that is nicer than this is nice enough.
+bool make_nice(pid_t group, int niceness) noexcept {
+  auto const id = static_cast<id_t>(group);
+  errno = 0;
+  int const now = ::getpriority(PRIO_PGRP, id);
+  if (errno == 0 && now >= niceness) return true;
+  return ::setpriority(PRIO_PGRP, id, niceness) == 0;
+}
+
 /// posix_spawn can set neither. Set from here right after it, not through the programs `nice` and `prlimit`: that saves
 /// two execs per child, and the pid, argv and start errors stay those of the program. posix_spawn returns after the
-/// exec, so the child runs unlimited for some microseconds, in which git is still being linked. The group, as threads
-/// are niced one by one.
+/// exec, so the child runs unlimited for some microseconds, in which git is still being linked.
 bool limit_child(pid_t pid, const spawn_options& options) noexcept {
-  if (options.niceness > 0 && ::setpriority(PRIO_PGRP, static_cast<id_t>(pid), options.niceness) != 0) return false;
+  if (options.niceness > 0 && !make_nice(pid, options.niceness)) return false;
   if (options.max_memory == 0) return true;
   rlimit own{};
   ::getrlimit(RLIMIT_AS, &own);

@@ -24,13 +24,25 @@ std::span<const record> below(const std::vector<record>& refs, std::string_view 
 }
 
 // When the newest known prefix that answers for `prefix` was asked for.
-std::optional<boot_point> since(const std::vector<known_prefix>& known, std::string_view prefix, bool empty_lists_all) {
+std::optional<boot_point> since_one(const std::vector<known_prefix>& known, std::string_view prefix,
+                                    bool empty_lists_all) {
   std::optional<boot_point> newest;
   for (auto const& k : known) {
     bool const answers = k.prefix.empty() ? prefix.empty() || empty_lists_all : prefix.starts_with(k.prefix);
     if (answers && (!newest || *newest < k.since)) newest = k.since;
   }
   return newest;
+}
+
+// As above; and HEAD with all below refs/ (a mirror's question) is all that there is.
+std::optional<boot_point> since(const std::vector<known_prefix>& known, std::string_view prefix, bool empty_lists_all) {
+  auto const one = since_one(known, prefix, empty_lists_all);
+  if (!prefix.empty() || !empty_lists_all) return one;
+  auto const head = since_one(known, "HEAD", false);
+  auto const rest = since_one(known, "refs/", false);
+  if (!head || !rest) return one;
+  auto const both = std::min(*head, *rest);
+  return one ? std::max(*one, both) : both;
 }
 
 // One look at what a question needs to know. `oldest` collects the age of each part that the answer is made of.

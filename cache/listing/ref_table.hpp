@@ -49,7 +49,8 @@ class ref_table {
                                                 const std::vector<record>& listing, boot_point asked_at) const;
 
   /// When every ref that the question asks for is known: the oldest time that any part of it was asked at.
-  /// - prefix P is known where a known prefix is a prefix of P; "" answers other prefixes only with `empty_lists_all`;
+  /// - prefix P is known where a known prefix is a prefix of P; "" answers other prefixes only with `empty_lists_all`,
+  ///   and is answered by HEAD and refs/ together only then;
   /// - a P that no ref name can begin with (neither HEAD nor below refs/) is known and empty;
   /// - git's six prefixes for one short name (protocol::expand_short_name) are known together where refs/tags/<name>
   ///   and refs/heads/<name> are known and one of those two refs exists, or where <name> is a full name (HEAD,

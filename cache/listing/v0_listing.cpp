@@ -1,6 +1,7 @@
 #include "cache/listing/v0_listing.hpp"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 namespace tankard::cache {
@@ -27,6 +28,16 @@ protocol::ls_refs_request whole_listing() {
 }
 
 std::string info_refs_canonical(int version) { return "info/refs version=" + std::to_string(version); }
+
+ls_refs_question_ptr info_refs_question(int version) {
+  static const auto questions = [] {
+    std::array<ls_refs_question_ptr, 3> all;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      all[i] = std::make_shared<const ls_refs_question>(whole_listing(), info_refs_canonical(static_cast<int>(i)));
+    return all;
+  }();
+  return questions.at(static_cast<std::size_t>(version));
+}
 
 protocol::ls_refs_response listing_of(const protocol::v0_advertisement& told, const ref_table* former) {
   protocol::ls_refs_response out{told.refs, told.dropped_names};

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "cache/listing/question_book.hpp"
 #include "cache/listing/ref_table.hpp"
 #include "protocol/advertisement.hpp"
 
@@ -14,6 +15,8 @@ protocol::ls_refs_request whole_listing();
 /// The name of such a GET among the raw answers. `version` is what was asked for: an old host answers who asks for v2
 /// with a listing, too.
 std::string info_refs_canonical(int version);
+/// Such a GET as a question. `version`: 0, 1 or 2.
+ls_refs_question_ptr info_refs_question(int version);
 
 /// The listing as the answer to whole_listing(). v0 tells neither of an unborn HEAD (git < 2.41) nor where a symref
 /// other than HEAD points: of these stays what `former` knows, where the listing does not contradict it. `former` may

@@ -46,7 +46,7 @@ struct spool_options {
   /// An append that finds no room makes it a window, where somebody follows and has something to read; false: fails.
   bool window_when_full = true;
   /// Of a window: who held others up for so long, who had read all there was, is dropped; and an append fails that
-  /// found no room for so long though all was read and given back.
+  /// found no room for so long though all was read and given back. One follower alone takes its own time.
   std::chrono::steady_clock::duration window_patience = std::chrono::seconds(5);
 };
 
@@ -139,6 +139,8 @@ class spool_writer {
   /// wanted() any more, or this coroutine was cancelled while it waited), those of the file. After one the caller ends
   /// it with fail(), which it does not do by itself: until then those who follow wait.
   awaitable<boost::system::result<void>> append(std::string_view bytes);
+  /// Others need the room: a window from now on, whether the disk is full or not. Nothing happens where nobody follows.
+  void become_window() noexcept;
   /// False where followers were there, all have gone, and it is neither to be finished without them nor
   /// worth_finishing(). A spool that nobody ever followed is wanted; a window without followers never.
   bool wanted() const;

@@ -29,6 +29,10 @@ void spool_writer::fail(std::string cause) noexcept {
   ring_all(spool_->impl_->finish(spool_end::failed, std::move(cause)));
 }
 
+void spool_writer::become_window() noexcept {
+  if (spool_->impl_->open_window()) spool_->free_what_was_read();
+}
+
 bool spool_writer::wanted() const {
   std::lock_guard const lock(spool_->impl_->mu);
   return spool_->impl_->wanted();

@@ -45,6 +45,7 @@ struct freer {
 using repository_ptr = std::unique_ptr<::git_repository, freer<::git_repository_free>>;
 using odb_ptr = std::unique_ptr<::git_odb, freer<::git_odb_free>>;
 using revwalk_ptr = std::unique_ptr<::git_revwalk, freer<::git_revwalk_free>>;
+using odb_object_ptr = std::unique_ptr<::git_odb_object, freer<::git_odb_object_free>>;
 using tag_ptr = std::unique_ptr<::git_tag, freer<::git_tag_free>>;
 
 }  // namespace
@@ -183,6 +184,19 @@ git_result<git_repository::target> git_repository::peel(const object_id& oid) co
     t.tag = true;
   }
   return "tags of tags beyond " + std::to_string(max_tag_depth);
+}
+
+git_result<git_repository::content> git_repository::read(const object_id& oid) const {
+  if (!has(oid)) return "object " + oid.hex() + " is missing";
+  auto const id = to_git(oid);
+  std::size_t size = 0;
+  git_object_t type = GIT_OBJECT_INVALID;
+  if (::git_odb_read_header(&size, &type, handle_->odb.get(), &id) != 0) return last_error("cannot read an object");
+  if (size > max_read_bytes) return "object " + oid.hex() + " is too large";
+  ::git_odb_object* object = nullptr;
+  if (::git_odb_read(&object, handle_->odb.get(), &id) != 0) return last_error("cannot read an object");
+  odb_object_ptr const owner(object);
+  return content(static_cast<const char*>(::git_odb_object_data(object)), ::git_odb_object_size(object));
 }
 
 git_result<std::vector<object_id>> git_repository::ancestors_among(const std::vector<object_id>& commits,

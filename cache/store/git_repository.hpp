@@ -29,6 +29,7 @@ class libgit2_runtime {
 };
 
 inline constexpr std::size_t max_idle_handles = 64;
+inline constexpr std::size_t max_read_bytes = 256u << 20;  ///< a tree of millions of entries
 
 template <class T>
 using git_result = boost::system::result<T, std::string>;  ///< the error is libgit2's own sentence
@@ -60,6 +61,12 @@ class git_repository {
     bool tag = false;  ///< the object itself is an annotated tag
   };
   git_result<target> peel(const protocol::object_id& oid) const;
+  /// An object as git stores it, in at most `max_read_bytes`. Errors: missing, unreadable, larger.
+  struct content {
+    content(const char* data, std::size_t size) : bytes(data, size) {}  // a sentence is an error, and no content
+    std::string bytes;
+  };
+  git_result<content> read(const protocol::object_id& oid) const;
   /// Those of `wanted` that are reachable from `commits`: one walk, which ends when all are found.
   git_result<std::vector<protocol::object_id>> ancestors_among(
       const std::vector<protocol::object_id>& commits, const std::unordered_set<protocol::object_id>& wanted) const;

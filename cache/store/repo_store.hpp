@@ -35,7 +35,7 @@ struct store_view {
 /// has replaced stay on disk until everybody who held one at the time of the switch has let go.
 using store_lease = std::shared_ptr<const void>;
 
-/// Wants that are looked for in the history per question. A walk may go through all of it, and anybody may ask: more
+/// Commits that are looked for in the history per question. A walk may go through all of it, and anybody may ask: more
 /// than these that are no tips are upstream's to answer.
 inline constexpr std::size_t max_walked_wants = 32;
 
@@ -51,12 +51,13 @@ class repo_store {
   const std::string& generation() const noexcept;
   store_view view() const;
 
-  /// Blocking (libgit2). Those of `wants` that are neither a verified tip nor a commit reachable from one.
-  /// Annotated tags, trees and blobs count only where they are verified tips themselves. At most max_walked_wants are
-  /// looked for in the history; others that are no tips count as not servable.
+  /// Blocking (libgit2). Those of `wants` that are neither a verified tip nor a commit, tree or blob
+  /// reachable from one. Annotated tags count only where they are verified tips themselves. At most max_walked_wants
+  /// commits are looked for in the history; others that are no tips count as not servable. Trees and blobs beyond the
+  /// first max_walk_objects of a history count as not servable.
   std::vector<protocol::object_id> not_servable(const std::vector<protocol::object_id>& wants) const;
-  /// Blocking (libgit2). Those of `wants` that are neither one of `tips` nor a commit reachable from one of them, in
-  /// their order. At most max_walked_wants are looked for in the history; others that are no tips count as unreachable.
+  /// Blocking (libgit2). Those of `wants` that are neither one of `tips` nor a commit, tree or blob reachable from
+  /// one of them, in their order; within the same limits.
   std::vector<protocol::object_id> unreachable(const std::vector<protocol::object_id>& wants,
                                                const std::vector<protocol::object_id>& tips) const;
   /// Blocking (libgit2). Those of `oids` whose object is in the packs as they are on disk now, in their order. That it

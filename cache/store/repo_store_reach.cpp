@@ -1,8 +1,11 @@
 // What of a store may be served: the ledger, and what is reachable from it.
 
 #include <algorithm>
+#include <filesystem>
+#include <list>
 
 #include "cache/io/atomic_file.hpp"
+#include "cache/store/object_walk.hpp"
 #include "cache/store/repo_store_impl.hpp"
 
 namespace tankard::cache {
@@ -11,17 +14,88 @@ namespace {
 using protocol::object_id;
 using oid_list = std::vector<object_id>;
 
-/// Those of `wants` that are no commits reachable from `commits`: one walk for all of them.
-git_result<oid_list> not_below(const git_repository& git, const oid_list& wants, const oid_list& commits) {
-  oid_set looked_for;
-  for (auto const& want : wants) {
-    if (looked_for.size() == max_walked_wants) break;
-    auto const target = git.has(want) ? git.peel(want) : git_repository::target{};
-    if (target && target->commit && !target->tag) looked_for.insert(want);
+// All walks together; one alone may be as large as max_walk_objects.
+constexpr std::size_t max_kept_walks = 16;
+constexpr std::size_t max_kept_walk_objects = 4'000'000;
+
+/// Walks that may be gone on with, the most recently used first.
+class kept_walks {
+ public:
+  using walk_ptr = std::shared_ptr<object_walk>;
+  /// The walk from these commits (sorted) of the repository.
+  walk_ptr walk(const std::filesystem::path& folder, const object_walk::commit_list& commits) {
+    std::list<entry> gone;  // freed after the lock
+    std::lock_guard const lock(mu_);
+    auto const it =
+        std::ranges::find_if(kept_, [&](auto const& e) { return e.folder == folder && e.walk->from() == *commits; });
+    if (it != kept_.end()) {
+      kept_.splice(kept_.begin(), kept_, it);
+    } else {
+      kept_.push_front({folder, std::make_shared<object_walk>(commits)});
+    }
+    trim(gone);
+    return kept_.front().walk;
   }
-  auto const reached = looked_for.empty() ? oid_list{} : git.ancestors_among(commits, looked_for);
+  static kept_walks& instance() {
+    static kept_walks all;
+    return all;
+  }
+
+ private:
+  struct entry {
+    std::filesystem::path folder;
+    walk_ptr walk;
+  };
+  // The first one stays, however large.
+  void trim(std::list<entry>& gone) {
+    std::size_t number = 0;
+    std::size_t objects = 0;
+    for (auto it = kept_.begin(); it != kept_.end();) {
+      objects += it->walk->objects();
+      auto const next = std::next(it);
+      if (++number > 1 && (number > max_kept_walks || objects > max_kept_walk_objects))
+        gone.splice(gone.end(), kept_, it);
+      it = next;
+    }
+  }
+  std::mutex mu_;
+  std::list<entry> kept_;  // guarded by mu_
+};
+
+/// Wants that are in the repository, by how it is found out whether they are reachable.
+struct present_wants {
+  oid_set commits;   ///< max_walked_wants of them at most
+  oid_list objects;  ///< trees and blobs
+};
+
+present_wants look_up(const git_repository& git, const oid_list& wants) {
+  present_wants out;
+  for (auto const& want : wants) {
+    auto const target = git.has(want) ? git.peel(want) : git_repository::target{};
+    if (!target || target->oid.is_zero() || target->tag) continue;
+    if (!target->commit) {
+      out.objects.push_back(want);
+    } else if (out.commits.size() < max_walked_wants) {
+      out.commits.insert(want);
+    }
+  }
+  return out;
+}
+
+/// Those of `wants` that are no commits, trees or blobs reachable from `commits` (sorted).
+git_result<oid_list> not_below(const std::filesystem::path& folder, const git_repository& git, const oid_list& wants,
+                               const object_walk::commit_list& commits) {
+  auto const looked_for = look_up(git, wants);
+  auto const reached = looked_for.commits.empty() ? oid_list{} : git.ancestors_among(*commits, looked_for.commits);
   if (!reached) return reached.error();
-  oid_set const found(reached->begin(), reached->end());
+  oid_set found(reached->begin(), reached->end());
+  if (!looked_for.objects.empty()) {
+    auto const walk = kept_walks::instance().walk(folder, commits);
+    auto const beyond = walk->beyond(looked_for.objects, [&](const object_id& oid) { return git.read(oid); });
+    if (!beyond) return beyond.error();
+    found.insert(looked_for.objects.begin(), looked_for.objects.end());
+    for (auto const& oid : *beyond) found.erase(oid);
+  }
   oid_list out;
   std::ranges::copy_if(wants, std::back_inserter(out), [&](auto const& w) { return !found.contains(w); });
   return out;
@@ -48,7 +122,7 @@ git_result<std::shared_ptr<const repo_store::impl::tip_list>> repo_store::impl::
   return commits;
 }
 
-/// Those of `wants` that are no commits reachable from those that `from` names; all of them where git cannot say.
+/// Those of `wants` that are not reachable from the commits that `from` names; all of them where git cannot say.
 repo_store::impl::tip_list repo_store::impl::beyond(const tip_list& wants, const commits_of& from) const {
   auto const held = lease();
   for (int attempt = 0; attempt < 2 && !wants.empty(); ++attempt) {
@@ -56,7 +130,7 @@ repo_store::impl::tip_list repo_store::impl::beyond(const tip_list& wants, const
     if (!git) continue;
     auto const anchors = from(*git);
     if (anchors)
-      if (auto out = not_below(*git, wants, **anchors)) return std::move(*out);
+      if (auto out = not_below(folder, *git, wants, *anchors)) return std::move(*out);
     git->discard();  // once more with a fresh handle: packs may have been replaced under the first
   }
   return wants;
@@ -77,6 +151,7 @@ repo_store::impl::tip_list repo_store::impl::unreachable(const tip_list& wants, 
     auto peeled_tips = std::make_shared<tip_list>();
     for (auto const& tip : known)
       if (auto const target = git.peel(tip); target && target->commit) peeled_tips->push_back(target->oid);
+    std::ranges::sort(*peeled_tips);
     return peeled_tips;
   });
 }

@@ -29,10 +29,13 @@ std::vector<fs::path> children(const fs::path& folder) {
 }  // namespace
 
 repo_store_ptr store_set::impl::touch(entry& e, const repo_store_ptr& store) {
-  e.recent = true;
   e.last_use = time.wall_now();
-  std::erase(recent, store);
-  recent.push_front(store);
+  if (e.recent) {
+    recent.splice(recent.begin(), recent, e.place);
+    return *e.place == store ? nullptr : std::exchange(*e.place, store);
+  }
+  e.recent = true;
+  e.place = recent.insert(recent.begin(), store);
   if (recent.size() <= max_open_stores) return nullptr;
   auto oldest = std::move(recent.back());
   recent.pop_back();
@@ -70,7 +73,7 @@ void store_set::impl::note_found(const fs::path& folder, std::uint64_t size) {
 repo_store_ptr store_set::impl::remove(std::unordered_map<std::string, entry>::iterator at) {
   bytes -= at->second.bytes;
   auto gone = at->second.store.lock();
-  if (at->second.recent) std::erase(recent, gone);
+  if (at->second.recent) recent.erase(at->second.place);
   if (at->second.unseen) std::erase(unseen, at->first);
   known.erase(at);
   return gone;
@@ -109,7 +112,6 @@ repo_store_ptr store_set::impl::open(const fs::path& folder, const repo_key& key
   if (it == known.end()) return nullptr;
   if (auto other = it->second.store.lock()) return other;  // opened by two at once: the first counts
   it->second.store = *opened;
-  it->second.recent = false;
   return *opened;
 }
 
@@ -131,20 +133,24 @@ boost::system::result<void> store_set::start() {
   return {};
 }
 
-repo_store_ptr store_set::find(const repo_key& key, const std::string& generation) {
-  auto const folder = folder_of(key, generation);
+std::optional<repo_store_ptr> store_set::find_open(const repo_key& key, const std::string& generation) {
+  auto const folder = impl_->folder_text(key, generation);
   repo_store_ptr oldest;
-  {
-    std::lock_guard const lock(impl_->mu);
-    auto const it = impl_->known.find(folder.string());
-    if (it == impl_->known.end()) return nullptr;
-    if (auto open = it->second.store.lock()) {
-      oldest = impl_->touch(it->second, open);
-      return open;
-    }
-  }
+  std::lock_guard const lock(impl_->mu);
+  auto const it = impl_->known.find(folder);
+  if (it == impl_->known.end()) return nullptr;
+  auto open = it->second.store.lock();
+  if (!open) return std::nullopt;
+  oldest = impl_->touch(it->second, open);
+  return open;
+}
+
+repo_store_ptr store_set::find(const repo_key& key, const std::string& generation) {
+  if (auto open = find_open(key, generation)) return *std::move(open);
+  auto const folder = folder_of(key, generation);
   auto store = impl_->open(folder, key, generation);
   if (!store) return nullptr;
+  repo_store_ptr oldest;
   std::lock_guard const lock(impl_->mu);
   auto const it = impl_->known.find(folder.string());
   if (it == impl_->known.end()) return nullptr;  // it went meanwhile
@@ -199,6 +205,12 @@ void store_set::note_adopted(const repo_store_ptr& store) {
   impl_->note(store->folder(), store, store->disk_bytes());
   if (!fs::exists(store->folder())) impl_->forget(store->folder(), false);  // trashed meanwhile
   impl_->changed();
+}
+
+std::uint64_t store_set::bytes_of(const repo_store& store) const {
+  std::lock_guard const lock(impl_->mu);
+  auto const it = impl_->known.find(store.folder().string());
+  return it == impl_->known.end() ? 0 : it->second.bytes;
 }
 
 store_set_stats store_set::stats() const {

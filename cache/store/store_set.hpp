@@ -53,6 +53,8 @@ class store_set {
   /// Blocking the first time a store is opened; null where there is none of this generation, or it was damaged (then
   /// trashed), or cannot be read now (then left alone: no descriptors, no memory, no rights). Counts as a use.
   repo_store_ptr find(const repo_key& key, const std::string& generation);
+  /// The same where it need not block; nullopt where there is a store that is not open.
+  std::optional<repo_store_ptr> find_open(const repo_key& key, const std::string& generation);
   /// The same by folder, and no use: for those who look after stores.
   repo_store_ptr look_at(const std::filesystem::path& folder);
   /// Folders of stores that came, changed, or were found at the start, since they were last taken; at most `most`.
@@ -77,6 +79,8 @@ class store_set {
   std::filesystem::path folder_of(const repo_key& key, const std::string& generation) const;
   void note_adopted(
       const repo_store_ptr& store);  ///< blocking; makes find() see it, updates stats. After publish_refs too
+  /// From memory, as of the last change; 0 where the set does not know it (any more).
+  std::uint64_t bytes_of(const repo_store& store) const;
   store_set_stats stats() const;
   std::uint64_t free_bytes() const;  ///< of the file system
 

@@ -21,10 +21,11 @@ struct store_set::impl {
   struct entry {
     std::weak_ptr<repo_store> store;
     std::uint64_t bytes = 0;
-    wall_point last_use{};   ///< read from the key file's time at the start
-    wall_point saved_use{};  ///< what that time is
-    bool recent = false;     ///< in `recent`: that holds one reference
-    bool unseen = false;     ///< in `unseen`
+    wall_point last_use{};                        ///< read from the key file's time at the start
+    wall_point saved_use{};                       ///< what that time is
+    bool recent = false;                          ///< in `recent`: that holds one reference
+    bool unseen = false;                          ///< in `unseen`
+    std::list<repo_store_ptr>::iterator place{};  ///< in `recent`, where it is there
   };
   /// Of a former life, or purged: found by nobody, but still read.
   struct condemned {
@@ -43,6 +44,9 @@ struct store_set::impl {
   /// Somebody but us holds it. REQUIRES: mu; new holders come by find() and look_at() only, which need it too.
   static bool in_use(const entry& e) noexcept { return e.store.use_count() > (e.recent ? 1 : 0); }
 
+  std::string folder_text(const repo_key& key, const std::string& generation) const {
+    return repos.native() + '/' + key.storage_id() + '/' + generation;
+  }
   /// REQUIRES: mu. What falls out is returned, to be closed after the lock.
   repo_store_ptr touch(entry& e, const repo_store_ptr& store);
   void note(const std::filesystem::path& folder, const repo_store_ptr& store, std::uint64_t size);

@@ -110,6 +110,7 @@ metrics::gauges read_gauges(const services& s, const http::server_stats& server)
   g.ls_refs_entries = listings.entries;
   g.ls_refs_bytes = listings.bytes;
   g.ls_refs_dirty = listings.dirty;
+  g.ls_refs_ready_bytes = s.remembered.bytes();
   g.quarantined = listings.quarantined;
   auto const decisions = s.decisions.stats();
   g.decisions = decisions.entries;
@@ -127,6 +128,7 @@ metrics::gauges read_gauges(const services& s, const http::server_stats& server)
   g.children_waiting = s.children->waiting();
   g.syncs_running = s.syncs->stats().running;
   g.blocking_jobs = s.pool.queued();
+  g.blocking_jobs_begun = s.pool.begun();
   g.body_memory_bytes = s.bodies.used();
   for (auto const& site : s.upstreams) g.upstreams.push_back(read_upstream(s, *site));
   return g;

@@ -14,7 +14,8 @@
 namespace tankard::proxy::app {
 namespace {
 
-constexpr std::size_t admin_connections = 256;  // a few scrapers and people
+constexpr std::size_t admin_connections = 256;     // a few scrapers and people
+constexpr std::size_t share_of_ready_answers = 8;  // ready answers may take this part of ls_refs.max_bytes besides
 
 http::server_limits public_limits(const config::limits& l) {
   return {.max_connections = l.connections,
@@ -143,6 +144,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       pool(c.blocking_threads),
       listings({.directory = c.ls_refs_path(), .max_bytes = c.refs.max_bytes, .max_entries = c.refs.max_entries},
                cache::system_clock(), logging_problems(logs)),
+      remembered(c.refs.max_bytes / share_of_ready_answers),
       stores(c.cache_directory),
       packs(pack_cache_options_of(c), cache::system_clock(), logging_pack_problems(logs)),
       evictable(stores, [this](const cache::evicted_store& gone) { note_evicted(gone); }),
@@ -159,6 +161,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
                  .keep = c.access.offline_grace + plan::access_lifetime},
                 cache::system_clock(), logging_access_problems(logs)),
       challenges(c.access_path() / "challenges", logging_access_problems(logs)),
+      pushes(c.refresh.write_debounce),
       background(logging_failures(logs)),
       shared{.settings = c,
              .clock = cache::system_clock(),
@@ -166,6 +169,8 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .background = background,
              .pool = pool,
              .listings = listings,
+             .remembered = remembered,
+             .questions = questions,
              .stores = stores,
              .spools = spools,
              .packs = packs,
@@ -178,7 +183,8 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .bodies = bodies,
              .marks = marks,
              .not_found = not_found,
-             .children = cache::async_semaphore::make(c.limit.children, c.limit.children_waiting),
+             .pushes = pushes,
+             .children = cache::fair_semaphore::make(c.limit.children, c.limit.children_waiting),
              .lock_fd = lock_fd,
              .upstreams = {},
              .agent = "tankard/" + version_,

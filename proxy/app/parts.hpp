@@ -48,6 +48,8 @@ struct parts {
   cache::spool_budget spools;  // before the pool, whose last jobs give back what spools used
   cache::blocking_pool pool;
   cache::ls_refs_cache listings;
+  cache::listing_memo remembered;
+  cache::question_book questions;
   cache::store_set stores;
   cache::pack_cache packs;
   cache::stores_on_disk evictable;
@@ -62,6 +64,7 @@ struct parts {
   cache::challenge_book challenges;
   refresh::stale_marks marks;
   refresh::recent_404s not_found;
+  refresh::recent_pushes pushes;
   net::task_group background;
   services shared;
   refresh::listing_service listing;

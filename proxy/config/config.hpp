@@ -118,6 +118,11 @@ struct sync {
   std::vector<std::string> mirror_refs{"refs/heads/", "refs/tags/"};
 };
 
+/// Of what is remembered, of tankard's own accord.
+struct refreshing {
+  std::chrono::milliseconds write_debounce{10'000};  ///< it waits until no push came for so long; 0 = not at all
+};
+
 /// Responses to fetch that are kept to be sent again.
 struct pack_cache {
   std::size_t max_bytes = 0;  ///< 0 = half of cache.max_bytes or, where that is 0 too, of the file system
@@ -190,6 +195,7 @@ struct config {
   timeouts time;
   limits limit;
   sync syncing;
+  refreshing refresh;
   pack_cache kept;
   spools spooling;
   upkeep maintenance;

@@ -79,7 +79,8 @@ constexpr setting<config> globals[] = {
     {"ls_refs.patience", span_of(1, 10 * minute), in<&config::refs, &ls_refs::patience>, "",
      "A slow upstream is waited for this long before remembered refs are served."},
     {"ls_refs.max_bytes", size(mib, tib), in<&config::refs, &ls_refs::max_bytes>, "",
-     "Memory for remembered refs of all repositories."},
+     "Memory for remembered refs of all repositories. Listings that are ready to be sent take at most an eighth of it "
+     "besides."},
     {"ls_refs.max_entries", number(1, 100'000'000), in<&config::refs, &ls_refs::max_entries>, "",
      "Repositories whose refs are remembered."},
     {"ls_refs.max_response_bytes", size(64 * kib, 16 * gib), in<&config::refs, &ls_refs::max_response_bytes>, "",
@@ -118,9 +119,11 @@ constexpr setting<config> globals[] = {
     {"limits.write_idle", span_of(second, day), in<&config::limit, &limits::write_idle>, "",
      "A client that takes no byte of its answer for so long is cut off."},
     {"limits.children", number(1, 10'000), in<&config::limit, &limits::children>, "",
-     "git processes serving clients at one time."},
+     "git processes serving clients at one time; one on a large repository counts as one more for every GiB, up to "
+     "half."},
     {"limits.children_waiting", number(0, 1'000'000), in<&config::limit, &limits::children_waiting>, "",
-     "Requests that may wait for such a process."},
+     "Requests that may wait for such a process, half of them for one repository. Repositories have turns, and then "
+     "clients."},
     {"limits.child_memory", size(64 * mib, 64 * tib), in<&config::limit, &limits::child_memory>, "",
      "Address space of one git process."},
     {"limits.upstream_connections", number(1, 100'000), in<&config::limit, &limits::upstream_connections>, "",
@@ -135,6 +138,9 @@ constexpr setting<config> globals[] = {
     {"sync.waiting", number(0, 100'000), in<&config::syncing, &sync::waiting>, "", "Repositories waiting to catch up."},
     {"sync.mirror_refs", any_list, in<&config::syncing, &sync::mirror_refs>, "",
      "Prefixes of the refs that the store keeps."},
+    {"refresh.write_debounce", span_of(0, hour), in<&config::refresh, &refreshing::write_debounce>, "",
+     "After a push tankard asks nothing of its own accord about the repository until no other push came for so long "
+     "(six times as long at most). Clients' own requests never wait; 0s does not wait."},
 
     {"packs.max_bytes", size(0, 1024 * tib), in<&config::kept, &pack_cache::max_bytes>, "",
      "Disk space for answers to fetch that are kept to be sent again, a part of `cache.max_bytes`. 0 is half of that, "

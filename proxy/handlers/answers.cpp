@@ -1,9 +1,11 @@
 #include "proxy/handlers/answers.hpp"
 
 #include <fmt/chrono.h>
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "protocol/pkt_line.hpp"
 #include "proxy/http/headers.hpp"
@@ -19,6 +21,8 @@ using std::chrono::seconds;
 
 constexpr seconds longest_age{std::int64_t{1}
                               << 31};  // RFC 9111, 1.2.2: what an age is said to be that is longer, or not known
+
+constexpr std::string_view stale_warning = "Warning: 110 tankard \"Response is stale\"\r\n";
 
 std::string utc(cache::wall_point t) {
   auto const whole = std::chrono::time_point_cast<std::chrono::system_clock::duration>(t);
@@ -80,15 +84,15 @@ awaitable<void> say_err(http::exchange& x, verdict v, std::string_view content_t
 
 awaitable<void> answer_from_memory(http::exchange& x, verdict v, const from_memory& m) {
   set_verdict(x, v, "memory");
-  http::fields headers;
-  headers.set("Content-Type", m.content_type);
-  http::add_no_cache(headers);
   auto const age = std::min(duration_cast<seconds>(m.age), longest_age);
   auto const left = duration_cast<seconds>(m.ttl) - age;
-  headers.set("Age", std::to_string(age.count()));
-  headers.set("Cache-Status", fmt::format("tankard; hit; ttl={}; detail={}", left.count(), to_string(v.reason)));
-  if (m.age > m.ttl) headers.set("Warning", "110 tankard \"Response is stale\"");
-  co_await x.respond(200, std::move(headers), m.body);
+  fmt::memory_buffer lines;  // on the stack: this answer is the one that has to be fast
+  fmt::format_to(std::back_inserter(lines),
+                 FMT_COMPILE("Content-Type: {}\r\n{}Age: {}\r\nCache-Status: tankard; hit; ttl={}; detail={}\r\n"),
+                 m.content_type, http::no_cache_lines, age.count(), left.count(), to_string(v.reason));
+  if (m.age > m.ttl) lines.append(stale_warning);
+  std::string_view const all(lines.data(), lines.size());
+  co_await x.respond_lines(200, all, m.body);
 }
 
 http::fields relayed_headers(const services& s, const upstream_site& site, std::string_view target,
@@ -160,10 +164,14 @@ std::string describe(const services& s, const upstream_site& site, const outage&
                      since);
 }
 
+unsigned outage_status(const outage& o) noexcept { return o.reason == reason::timeout ? 504 : 502; }
+
+std::string outage_sentence(const services& s, const repo_ref& repo, const outage& o) {
+  return fmt::format("tankard: {} cannot be reached: {}", repo.key.path, describe(s, repo.site, o));
+}
+
 awaitable<void> say_outage(const services& s, http::exchange& x, const repo_ref& repo, const outage& o) {
-  unsigned const status = o.reason == reason::timeout ? 504 : 502;
-  co_await say(x, {outcome::error, o.reason}, status,
-               fmt::format("tankard: {} cannot be reached: {}", repo.key.path, describe(s, repo.site, o)));
+  co_await say(x, {outcome::error, o.reason}, outage_status(o), outage_sentence(s, repo, o));
 }
 
 }  // namespace tankard::proxy::handlers

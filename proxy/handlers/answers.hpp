@@ -62,6 +62,8 @@ std::string describe(const services& s, const upstream_site& site, const outage&
 /// "12m", "3h", "2d": the largest unit, rounded down; "an unknown time" where it is not known.
 std::string short_duration(std::chrono::nanoseconds d);
 
+unsigned outage_status(const outage& o) noexcept;
+std::string outage_sentence(const services& s, const repo_ref& repo, const outage& o);
 /// 502 (504 for a time-out) in plain text: what a client sees where the cache may not or cannot answer an outage.
 awaitable<void> say_outage(const services& s, http::exchange& x, const repo_ref& repo, const outage& o);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "proxy/config/spelling.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/http/headers.hpp"
@@ -46,25 +47,31 @@ bool method_fits(git_service service, http::verb method) {
   return false;
 }
 
-awaitable<void> serve(services& s, http::exchange& x, routed r) {
+awaitable<void> lfs(services& s, http::exchange& x, const routed& r) {
+  // What an LFS server answers may bear the credential itself, for the client to use.
+  if (r.who->service) {
+    co_return co_await say(x, refused(reason::lfs), 403,
+                           "tankard: LFS is not passed through with tankard's own credential");
+  }
+  co_await pass_through(s, x, r, {.why = reason::lfs});
+}
+
+/// `r` outlives what is returned; no coroutine of its own.
+awaitable<void> serve(services& s, http::exchange& x, routed& r) {
   switch (r.target.service) {
     case git_service::info_refs_upload_pack:
-      co_return co_await info_refs(s, x, std::move(r));
+      return info_refs(s, x, std::move(r));
     case git_service::upload_pack:
-      co_return co_await upload_pack(s, x, std::move(r));
+      return upload_pack(s, x, std::move(r));
     case git_service::info_refs_receive_pack:
     case git_service::receive_pack:
-      co_return co_await receive_pack(s, x, std::move(r));
+      return receive_pack(s, x, std::move(r));
     case git_service::lfs:
-      // What an LFS server answers may bear the credential itself, for the client to use.
-      if (r.who->service) {
-        co_return co_await say(x, refused(reason::lfs), 403,
-                               "tankard: LFS is not passed through with tankard's own credential");
-      }
-      co_return co_await pass_through(s, x, r, {.why = reason::lfs});
+      return lfs(s, x, r);
     case git_service::dumb:
-      co_return co_await pass_through(s, x, r, {.why = reason::dumb});
+      break;
   }
+  return pass_through(s, x, r, {.why = reason::dumb});
 }
 
 std::string_view sentence(http::target_error e) {
@@ -110,20 +117,19 @@ std::string mounts_sentence(const services& s) {
 }  // namespace
 
 mounted find_mount(const services& s, std::string_view host_header, std::string_view path) {
-  for (auto const& site : s.upstreams) {
-    for (auto const& host : site->settings.hosts) {
-      if (net::equal_any_case(host, host_header)) return {site.get(), std::string(path)};
-    }
-  }
   mounted best;
-  std::size_t longest = 0;
+  auto named = config::host_match::none;
   for (auto const& site : s.upstreams) {
-    auto const& mount = site->settings.mount;
-    bool const below = path.starts_with(mount) && (path.size() == mount.size() || path[mount.size()] == '/');
-    bool const by_path = site->settings.hosts.empty();
-    if (!by_path || !below || (best.site != nullptr && mount.size() <= longest)) continue;
-    best = {site.get(), std::string(path.substr(mount.size()))};
-    longest = mount.size();
+    auto const match = config::match_host(site->settings, host_header);
+    if (match <= named) continue;
+    named = match;
+    best = {site.get(), std::string(path)};
+  }
+  if (best.site != nullptr) return best;
+  for (auto const& site : s.upstreams) {
+    auto const below = config::below_mount(site->settings, path);
+    bool const longer = best.site == nullptr || site->settings.mount.size() > best.site->settings.mount.size();
+    if (below && longer) best = {site.get(), std::string(*below)};
   }
   return best;
 }
@@ -138,7 +144,7 @@ awaitable<void> dispatch(services& s, http::exchange& x) {
   if (!cleaned) {
     co_return co_await say(x, refused(reason::bad_target), 400, fmt::format("tankard: {}", sentence(cleaned.error())));
   }
-  auto const mount = find_mount(s, request.headers["Host"], cleaned->path);
+  auto const mount = find_mount(s, http::value_of(request.headers, boost::beast::http::field::host), cleaned->path);
   if (mount.site == nullptr) {
     co_return co_await say(x, refused(reason::not_mounted), 404, "tankard: " + mounts_sentence(s));
   }
@@ -170,7 +176,7 @@ awaitable<void> dispatch(services& s, http::exchange& x) {
   }
   if (settings.scope == config::auth_scope::user) repo.key.viewer = admitted.who->principal;
   routed r{std::move(repo), std::move(*target), version, std::move(admitted.who), std::move(admitted.unusable)};
-  co_await serve(s, x, std::move(r));
+  co_await serve(s, x, r);
 }
 
 }  // namespace tankard::proxy::handlers

@@ -30,6 +30,14 @@ bool was_advertised(const cache::snapshot& snapshot, const object_id& want, cons
   return snapshot.is_public && cache::is_leased_tip(snapshot, want, clock);
 }
 
+/// Whether upstream offers all that the request uses, as its last advertisement says.
+bool is_offered(const cache::snapshot* snapshot, const protocol::fetch_request& asked) {
+  if (snapshot == nullptr || !snapshot->advertisement) return true;
+  auto const parsed = protocol::parse_advertisement(*snapshot->advertisement->body);
+  auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
+  return v2 == nullptr || plan::uses_only_offered(asked, *v2);
+}
+
 /// Wants that are neither a tip, nor a leased former tip, nor reachable from a tip. Blocking.
 std::vector<object_id> judge(const cache::snapshot& snapshot, const cache::repo_store* store,
                              const std::vector<object_id>& wants, bool outage, const cache::clock& clock) {
@@ -78,6 +86,7 @@ gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr&
   auto const who = viewer_of(s, r, snapshot.get());
   g.facts.may_see = plan::may_see(snapshot.get(), who, plan::obstacle_of(admitted), s.clock);
   g.facts.why_not = plan::why_not_shown(who);
+  g.facts.offered = is_offered(snapshot.get(), asked);
   g.facts.own_refs = r.repo.site.settings.scope == config::auth_scope::user;
   g.facts.wants_are_tips = g.facts.may_see && !g.facts.own_refs && all_tips(*snapshot->table, asked.wants);
   g.facts.wants_allowed = g.facts.wants_are_tips;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/store/child_weight.hpp"
 #include "proxy/handlers/fetching.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
@@ -10,6 +11,12 @@ namespace tankard::proxy::handlers {
 namespace {
 
 constexpr std::chrono::seconds permit_limit{60};  // for a place among the children
+
+/// Repositories have turns among the places for children, and then clients: whoever shows this credential from there.
+cache::fair_semaphore::claim claim_of(const fetching& f) {
+  auto const weight = cache::child_weight(f.s.stores.bytes_of(*f.known.store), f.s.children->places());
+  return {.key = f.r.repo.key.text(), .client = f.x.request().peer + ' ' + f.r.principal(), .weight = weight};
+}
 
 awaitable<void> say_failed(fetching& f, const broken_source& why) {
   f.x.report().detail = why.cause;
@@ -28,7 +35,7 @@ awaitable<void> local(fetching& f, reason why) {
     if (!led) co_return;
     lead.emplace(std::move(*led));
   }
-  auto permit = co_await f.s.children->acquire(permit_limit);
+  auto permit = co_await f.s.children->acquire(claim_of(f), permit_limit);
   // It may have been a long wait.
   bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
   if (!shown) {

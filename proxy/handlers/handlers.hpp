@@ -42,15 +42,23 @@ struct v0_request {
 
 awaitable<void> info_refs(services& s, http::exchange& x, routed r);
 awaitable<void> upload_pack(services& s, http::exchange& x, routed r);
-awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const v2_request& request);
+/// `body` is the request that `asked` was parsed from.
+awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const std::string& body,
+                        cache::ls_refs_question_ptr asked);
+/// One that is newer than what is known here: upstream's to answer.
+awaitable<void> unknown_ls_refs(services& s, http::exchange& x, const routed& r, const std::string& body,
+                                error_code why);
 awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_request& request);
 awaitable<void> fetch_v0(services& s, http::exchange& x, const routed& r, const v0_request& request);
 awaitable<void> receive_pack(services& s, http::exchange& x, routed r);
+
+class push_watch;
 
 /// How a request is passed through.
 struct pass {
   proxy::reason why = reason::none;
   const std::string* body = nullptr;  ///< already read (and inflated) here, sent whole; null: streamed from the client
+  push_watch* watching = nullptr;     ///< sees the body of a push and the answer to it
   bool memory_can_answer = false;     ///< an answer that amounts to an outage is not relayed but returned as a failure
 };
 /// Streams the request to the upstream and the answer back as they are; nothing is kept. A failure is returned only

@@ -113,7 +113,8 @@ awaitable<void> info_refs(services& s, http::exchange& x, routed r) {
 
   auto const* kept = showable(s, r, snapshot, {upstream::outage_scope::repository, false});
   auto const who = viewer_of(s, r, snapshot.get());
-  if (kept != nullptr && plan::is_fresh(*snapshot, who, kept->since, s.settings.refs.max_age, s.clock)) {
+  auto const max_age = s.pushes.fresh_for(r.repo.key, s.settings.refs.max_age, s.clock.now());
+  if (kept != nullptr && plan::is_fresh(*snapshot, who, kept->since, max_age, s.clock)) {
     co_return co_await answer_kept(s, x, *kept, {outcome::hit, reason::fresh});
   }
   if (!s.settings.offline_mode) kept = nullptr;

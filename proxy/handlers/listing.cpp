@@ -9,34 +9,51 @@
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/listing_form.hpp"
 #include "proxy/plan/plan_ls_refs.hpp"
+#include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/stale_marks.hpp"
 
 namespace tankard::proxy::handlers {
 namespace {
 
-plan::ls_refs_policy policy_of(const services& s, const repo_ref& repo, const cache::snapshot* snapshot) {
-  return {.max_age = s.settings.refs.max_age,
-          .ttl = s.settings.refs.ttl,
-          .offline_mode = s.settings.offline_mode,
-          .empty_lists_all = plan::empty_prefix_lists_all(repo.site.settings.kind, snapshot)};
+std::optional<cache::boot_point> known_since(listing_question& q) {
+  if (!q.remembered) {
+    bool const lists_all = plan::empty_prefix_lists_all(q.r.repo.site.settings.kind, q.snapshot.get());
+    cache::remembered_listing made;
+    made.known_since = q.snapshot->table->knows(q.asked(), lists_all);
+    q.remembered = std::make_shared<const cache::remembered_listing>(std::move(made));
+    q.newly_known = true;
+  }
+  return q.remembered->known_since;
 }
 
-/// `away`: why upstream could not be asked; nullopt where it is only slow, or where nobody was asked.
+plan::ls_refs_policy policy_of(const services& s, const repo_ref& repo) {
+  return {.max_age = s.pushes.fresh_for(repo.key, s.settings.refs.max_age, s.clock.now()),
+          .ttl = s.settings.refs.ttl,
+          .offline_mode = s.settings.offline_mode};
+}
+
+/// `away`: since when upstream cannot be asked; nullopt where it is only slow, or where nobody was asked.
 awaitable<void> answer_memory(listing_question& q, verdict v, cache::boot_point since,
-                              std::optional<outage> away = {}) {
+                              std::optional<cache::boot_point> away = {}) {
   auto const age = q.s.clock.age(since);
   bool const stale = v.outcome == outcome::stale;
-  shown_refs const shown = co_await shown_from_memory(q, stale);
+  asked_listing const what = in_memory(q);
+  auto shown = show_at_once(q.s, what, stale);
+  if (!shown) {
+    shown = co_await show_refs(q.s, what, stale);
+  } else if (q.newly_known) {
+    q.s.remembered.keep(q.snapshot, q.parsed->canonical, q.remembered);
+  }
   q.s.meters.ls_refs_hit();
   q.s.meters.ls_refs_age(age);
   if (stale) {
     if (age > q.s.settings.refs.ttl) q.s.meters.ls_refs_stale();
-    q.s.meters.not_mirrored(shown.not_mirrored);
+    q.s.meters.not_mirrored(shown->not_mirrored);
     note_shown(q.s, viewer_of(q.s, q.r, q.snapshot.get()));
-    q.s.marks.mark(q.r.repo.key, {since, away ? std::optional(away->since) : std::nullopt});
+    q.s.marks.mark(q.r.repo.key, {since, away});
   }
   from_memory const memory{
-      .content_type = content_type(q), .body = *shown.body, .age = age, .ttl = q.s.settings.refs.ttl};
+      .content_type = content_type(q), .body = *shown->body, .age = age, .ttl = q.s.settings.refs.ttl};
   co_await answer_from_memory(q.x, v, memory);
 }
 
@@ -56,18 +73,19 @@ awaitable<void> refuse(listing_question& q, const outage& why, reason because, c
   co_await say_err(q.x, {outcome::error, because}, content_type(q), sentence);
 }
 
-plan::ls_refs_plan decide(const listing_question& q, const upstream::admission& admitted) {
-  return plan::plan_ls_refs(q.asked, viewer_of(q.s, q.r, q.snapshot.get()), q.snapshot.get(), admitted,
-                            policy_of(q.s, q.r.repo, q.snapshot.get()), q.s.clock);
+plan::ls_refs_plan decide(listing_question& q, const upstream::admission& admitted) {
+  auto const* const snapshot = q.snapshot.get();
+  return plan::plan_ls_refs(q.asked(), viewer_of(q.s, q.r, snapshot), snapshot, admitted, policy_of(q.s, q.r.repo),
+                            q.s.clock, [&q] { return known_since(q); });
 }
 
-/// An outage that was known, or showed only when upstream was asked.
+/// An outage that memory could not answer at once, or that showed only when upstream was asked.
 awaitable<void> answer_outage(listing_question& q, upstream::admission refused, const upstream::whole_answer* answer) {
   refused = co_await confirmed(q.s, q.r, q.snapshot, std::move(refused));
-  q.snapshot = co_await q.s.listing->find(q.r.repo.key);  // it may have been revoked while upstream was asked
+  co_await look_again(q);
   auto const p = decide(q, refused);
   if (p.action == plan::ls_refs_action::answer_stale) {
-    co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, outage_of(refused));
+    co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, refused.since);
   }
   co_await refuse(q, outage_of(refused), p.reason, answer);
 }
@@ -90,7 +108,7 @@ awaitable<void> answer_good(listing_question& q, const refresh::listing_wait& wa
 
 /// No answer within the patience: with what is known, if it may still be shown.
 awaitable<void> answer_late(listing_question& q) {
-  q.snapshot = co_await q.s.listing->find(q.r.repo.key);
+  co_await look_again(q);
   auto const p = decide(q, {});
   if (p.known_since && q.s.settings.offline_mode) {
     co_return co_await answer_memory(q, {outcome::stale, reason::patience}, *p.known_since);
@@ -127,8 +145,21 @@ awaitable<void> ask(listing_question& q, const plan::ls_refs_plan& p) {
 
 }  // namespace
 
+void listing_question::look_at(cache::snapshot_ptr found) {
+  snapshot = std::move(found);
+  remembered = snapshot ? s.remembered.find(snapshot, parsed->canonical) : nullptr;
+  newly_known = false;
+}
+
+awaitable<void> look_again(listing_question& q) {
+  auto found = co_await q.s.listing->find(q.r.repo.key);
+  q.look_at(std::move(found));
+}
+
 listing_question whole_listing(services& s, http::exchange& x, const routed& r, cache::snapshot_ptr snapshot) {
-  return {s, x, r, nullptr, cache::whole_listing(), std::move(snapshot)};
+  listing_question q{s, x, r, nullptr, cache::info_refs_question(r.protocol_version)};
+  q.look_at(std::move(snapshot));
+  return q;
 }
 
 awaitable<void> answer_listing(listing_question q) {
@@ -142,6 +173,7 @@ awaitable<void> answer_listing(listing_question q) {
     case plan::ls_refs_action::relay:
       co_return co_await relay(q, p);
     case plan::ls_refs_action::answer_stale:
+      co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, admitted.since);
     case plan::ls_refs_action::refuse:
       co_return co_await answer_outage(q, std::move(admitted), nullptr);
   }

@@ -5,7 +5,8 @@
 
 #include <string>
 
-#include "protocol/ls_refs.hpp"
+#include "cache/listing/listing_memo.hpp"
+#include "cache/listing/question_book.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/upstream/ask.hpp"
 
@@ -15,12 +16,18 @@ struct listing_question {
   services& s;
   http::exchange& x;
   const routed& r;
-  const std::string* body;          ///< of the POST; null for the GET
-  protocol::ls_refs_request asked;  ///< of the GET: everything
-  cache::snapshot_ptr snapshot;     ///< may be null
+  const std::string* body;             ///< of the POST; null for the GET
+  cache::ls_refs_question_ptr parsed;  ///< of the GET: everything
+  cache::snapshot_ptr snapshot{};      ///< may be null
+  cache::remembered_ptr remembered{};  ///< of this question and snapshot
+  bool newly_known = false;            ///< `remembered` was worked out just now, and is in nobody's memory
 
   bool is_get() const noexcept { return body == nullptr; }
+  const protocol::ls_refs_request& asked() const noexcept { return parsed->asked; }
+  void look_at(cache::snapshot_ptr found);
 };
+/// What is known of the repository now. It may have been revoked while upstream was asked.
+awaitable<void> look_again(listing_question& q);
 /// The GET of `r`, asked in its version.
 listing_question whole_listing(services& s, http::exchange& x, const routed& r, cache::snapshot_ptr snapshot);
 

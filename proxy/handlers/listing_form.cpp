@@ -12,7 +12,7 @@ using body_ptr = std::shared_ptr<const std::string>;
 
 /// What upstream is asked by ls-refs: everything that can be projected down to what this and other clients ask.
 protocol::ls_refs_request widened(const listing_question& q) {
-  auto wide = q.asked;
+  auto wide = q.asked();
   wide.peel = true;
   wide.symrefs = true;
   if (!wide.unborn && q.snapshot && q.snapshot->advertisement) {
@@ -39,9 +39,9 @@ std::string_view content_type(const listing_question& q) noexcept {
   return q.is_get() ? http::upload_pack_advertisement_type : http::upload_pack_result_type;
 }
 
-awaitable<shown_refs> shown_from_memory(const listing_question& q, bool outage) {
-  if (q.is_get()) co_return co_await show_old_listing(q.s, *q.snapshot, q.r.protocol_version, outage);
-  co_return co_await show_refs(q.s, *q.snapshot, q.asked, outage);
+asked_listing in_memory(const listing_question& q) noexcept {
+  auto const version = q.is_get() ? std::optional(q.r.protocol_version) : std::nullopt;
+  return {*q.parsed, q.snapshot, q.remembered, version};
 }
 
 awaitable<refresh::listing_wait> ask_upstream(const listing_question& q, std::chrono::nanoseconds patience) {
@@ -58,13 +58,13 @@ awaitable<body_ptr> shown_from_upstream(const listing_question& q, const refresh
   auto const& o = *wait.outcome;
   if (q.is_get()) co_return shown_info_refs(o);  // what came is kept already
   body_ptr body = o.body;
-  if (o.of_info_refs || !(widened(q) == q.asked)) {
-    auto narrow = [&q, &o] { return narrowed(*o.listing, q.asked); };
+  if (o.of_info_refs || !(widened(q) == q.asked())) {
+    auto narrow = [&q, &o] { return narrowed(*o.listing, q.asked()); };
     body = co_await q.s.pool.run(std::move(narrow));
   }
   auto const keep = [&](const cache::snapshot_ptr& now) -> cache::snapshot_ptr {
     bool const current = now && !now->gone && now->updated == o.asked_at;
-    return current ? cache::with_raw(now, q.asked.canonical(), body, o.asked_at) : nullptr;
+    return current ? cache::with_raw(now, q.parsed->canonical, body, o.asked_at) : nullptr;
   };
   if (!wait.joined) q.s.listings.update(q.r.repo.key, keep);
   co_return body;

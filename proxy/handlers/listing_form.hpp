@@ -13,7 +13,8 @@ namespace tankard::proxy::handlers {
 
 std::string_view content_type(const listing_question& q) noexcept;
 
-awaitable<shown_refs> shown_from_memory(const listing_question& q, bool outage);
+/// The question as one to memory. It lives as long as `q`. REQUIRES: a snapshot, and what is remembered of it.
+asked_listing in_memory(const listing_question& q) noexcept;
 
 /// Asks upstream, together with all who ask the same.
 awaitable<refresh::listing_wait> ask_upstream(const listing_question& q, std::chrono::nanoseconds patience);

@@ -27,11 +27,32 @@ broken_source why_not(const production& p, const protocol::result<void>& underst
   return {reason::disk_full, "cannot write to the cache: " + written.error().message()};
 }
 
+/// Keeps to the account of the disk while the spool grows: where it may not grow further it goes on as a window.
+class disk_watch {
+ public:
+  awaitable<void> look(production& p) {
+    auto const size = p.writer->target()->size();
+    if (size < next_) co_return;
+    next_ = size + step;
+    auto ask = [&p, size] { return p.s.disk.admit(size, step); };
+    auto const room = co_await p.s.pool.run(std::move(ask));
+    if (room) co_return;
+    if (!p.writer->target()->windowed()) refresh::note_keep_failed(p.s, p.repo.key, room.error());
+    p.writer->become_window();
+  }
+
+ private:
+  static constexpr std::uint64_t step = 16u << 20;
+  std::uint64_t next_ = step;
+};
+
 /// True where the answer came to its end.
 awaitable<bool> fill(production& p) {
   std::string in(piece, '\0');
   std::string out;
+  disk_watch disk;
   while (true) {
+    co_await disk.look(p);
     auto const n = co_await p.source->read(asio::buffer(in));
     if (!n) {
       give_up(p, n.error());
@@ -88,6 +109,7 @@ bool asks_for_shallow(const protocol::fetch_request& asked) noexcept {
 }
 
 boost::system::result<std::unique_ptr<cache::spool_writer>> open_spool(services& s) {
+  if (!s.disk.admit(0, 0)) return make_error_code(boost::system::errc::no_space_on_device);
   cache::spool_options options;
   options.folder = s.settings.spools_path();
   options.max_bytes = std::numeric_limits<std::uint64_t>::max();  // all of them together are bounded

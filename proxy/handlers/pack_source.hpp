@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cache/io/async_semaphore.hpp"
+#include "cache/io/fair_semaphore.hpp"
 #include "cache/io/subprocess.hpp"
 #include "cache/store/repo_store.hpp"
 #include "proxy/services.hpp"
@@ -37,7 +37,7 @@ class pack_source {
 /// `git upload-pack` on a store. Holds its place among the children, and the store, until the child has ended.
 class child_source final : public pack_source {
  public:
-  using permit = cache::async_semaphore::permit;
+  using permit = cache::fair_semaphore::permit;
 
   /// Starts it and feeds it `body`, the whole request. An error where it ends without a word.
   static awaitable<from_source<std::unique_ptr<child_source>>> start(services& s, cache::repo_store_ptr store,

@@ -8,6 +8,7 @@
 #include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
+#include "proxy/handlers/push_watch.hpp"
 #include "proxy/handlers/relay_stream.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
@@ -21,13 +22,20 @@ namespace {
 
 using body_kind = upstream::request::body_kind;
 
+/// A client that asked whether its body is wanted gets upstream's word; an upstream that says nothing so long is taken
+/// to want it, as clients do themselves.
+constexpr auto continue_patience = std::chrono::seconds(1);
+
 /// A request body on its way upstream while the answer may already come back. Both run on one executor.
 struct upload {
+  push_watch* watching = nullptr;
   cache::async_event ended;
   bool client_failed = false;
 };
 
 awaitable<void> send_body(http::exchange& x, upstream::call& call, upload& u) {
+  bool const wanted = co_await call.wait_to_send(continue_patience);
+  if (!wanted) co_return;
   std::string buffer(128u << 10, '\0');
   for (;;) {
     auto const n = co_await x.read_body(asio::buffer(buffer));
@@ -37,9 +45,11 @@ awaitable<void> send_body(http::exchange& x, upstream::call& call, upload& u) {
       co_return;
     }
     if (*n == 0) break;
+    if (u.watching != nullptr) u.watching->sends(std::string_view(buffer).substr(0, *n));
     auto const written = co_await call.write(asio::buffer(buffer.data(), *n));
     if (!written) co_return;  // an early answer may still be readable: the reading side decides
   }
+  if (u.watching != nullptr) u.watching->sent_all();
   co_await call.finish_request();
 }
 
@@ -91,6 +101,7 @@ upstream::request request_of(http::exchange& x, const routed& r, const pass& p) 
     out.kind = body_kind::length;
     out.length = *client.content_length;
   }
+  out.expects_continue = client.expects_continue && p.body == nullptr && client.has_body();
   return out;
 }
 
@@ -167,7 +178,9 @@ awaitable<upstream::outcome_of<answered>> read_answer(passage& g, upstream::call
 awaitable<void> relay_body(passage& g, upstream::call& call, const answered& a) {
   bool const ok = a.meaning.what == upstream::verdict::ok;
   auto headers = relayed_headers(g.s, g.r.repo.site, g.r.upstream_target(), a.head);
-  auto const end = co_await relay_stream(g.x, call, a.head, std::move(headers));
+  std::function<void(std::string_view)> seen;
+  if (g.p.watching != nullptr) seen = [&g](std::string_view bytes) { g.p.watching->see(bytes); };
+  auto const end = co_await relay_stream(g.x, call, a.head, std::move(headers), {}, seen);
   if (end.end == relay_end::upstream_broke) {
     note_broken(g, *end.broken);
     set_verdict(g.x, {outcome::error, end.broken->reason}, "upstream");
@@ -186,6 +199,7 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
     co_return got.error();
   }
   auto const& [head, rest, meaning] = *got;
+  if (g.p.watching != nullptr) g.p.watching->answered(head.status);
   bool const denied = meaning.what == upstream::verdict::denial;
   if (denied) {
     if (auto ours = refresh::refused_us(g.r.repo, *g.r.who, head.status)) {
@@ -233,6 +247,7 @@ awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::
   if (!streamed) co_return co_await relay_answer(g, *call);
 
   upload u;
+  u.watching = p.watching;
   g.up = &u;
   auto const ex = co_await asio::this_coro::executor;
   start_upload(ex, x, *call, u);

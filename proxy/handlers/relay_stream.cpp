@@ -10,7 +10,8 @@ constexpr std::size_t piece = 128u << 10;
 }  // namespace
 
 awaitable<relayed> relay_stream(http::exchange& x, upstream::call& call, const upstream::response_head& head,
-                                http::fields headers, std::string_view first) {
+                                http::fields headers, std::string_view first,
+                                const std::function<void(std::string_view)>& seen) {
   auto const started = co_await x.start(head.status, head.reason_phrase, std::move(headers), head.content_length);
   if (!started) co_return relayed{relay_end::client_gone, std::nullopt};
   std::string buffer(first);
@@ -18,6 +19,7 @@ awaitable<relayed> relay_stream(http::exchange& x, upstream::call& call, const u
   buffer.resize(std::max(piece, first.size()));
   for (;;) {
     if (have > 0) {
+      if (seen) seen(std::string_view(buffer).substr(0, have));
       auto const written = co_await x.write(asio::buffer(buffer.data(), have));
       if (!written) co_return relayed{relay_end::client_gone, std::nullopt};
     }

@@ -1,6 +1,7 @@
 #pragma once
 // The answer of an upstream on its way to a client, piece by piece, with bounded memory and back-pressure.
 
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -17,8 +18,9 @@ struct relayed {
 };
 
 /// Sends head and body, whose beginning was read already (`first`); ends properly only if the upstream did, breaks the
-/// connection otherwise.
+/// connection otherwise. `seen`, where there is one, is shown every piece before the client gets it; it must not throw.
 awaitable<relayed> relay_stream(http::exchange& x, upstream::call& call, const upstream::response_head& head,
-                                http::fields headers, std::string_view first = {});
+                                http::fields headers, std::string_view first = {},
+                                const std::function<void(std::string_view)>& seen = {});
 
 }  // namespace tankard::proxy::handlers

@@ -5,120 +5,106 @@
 namespace tankard::proxy::handlers {
 namespace {
 
+using cache::remembered_listing;
+using cache::shown_refs;
 using body_ptr = std::shared_ptr<const std::string>;
+using store_view = std::optional<cache::store_view>;  // nullopt: there is no store
 
-/// How a listing is written: as the answer to ls-refs, or as info/refs of v0 and v1.
-class listing_form {
- public:
-  listing_form(const cache::snapshot& of, protocol::ls_refs_request what) : snapshot(of), asked(std::move(what)) {}
-  virtual ~listing_form() = default;
-  /// Bytes that upstream sent for this very question, if the table has not moved past them.
-  virtual body_ptr raw() const = 0;
-  virtual std::string made(const cache::value_lookup& value_of) const = 0;
-
-  const cache::snapshot& snapshot;
-  const protocol::ls_refs_request asked;
-
- protected:
-  body_ptr find_raw(const std::string& canonical) const {
-    auto const* raw = snapshot.find_raw(canonical);
-    return raw != nullptr ? raw->body : nullptr;
-  }
-};
-
-class ls_refs_form final : public listing_form {
- public:
-  using listing_form::listing_form;
-  body_ptr raw() const override { return find_raw(asked.canonical()); }
-  std::string made(const cache::value_lookup& value_of) const override {
-    return cache::project(*snapshot.table, asked, value_of);
-  }
-};
-
-class old_form final : public listing_form {
- public:
-  old_form(const cache::snapshot& of, int version, bool outage)
-      : listing_form(of, cache::whole_listing()), version_(version), outage_(outage) {}
-  body_ptr raw() const override {
-    auto const as_it_came = find_raw(cache::info_refs_canonical(version_));
-    auto shown = as_it_came ? protocol::shown_v0_listing(*as_it_came, outage_) : std::nullopt;
-    return shown ? std::make_shared<const std::string>(std::move(*shown)) : as_it_came;
-  }
-  std::string made(const cache::value_lookup& value_of) const override {
-    auto const offered = protocol::shown_v0_capabilities(offered_by_upstream(), outage_);
-    return cache::project_v0(*snapshot.table, version_ == 1 ? 1 : 0, offered, value_of);
-  }
-
- private:
-  /// By a host that was only ever asked in v2: what follows from that.
-  std::string offer() const {
-    if (snapshot.v0_offer && !snapshot.v0_offer->capabilities.empty()) return snapshot.v0_offer->capabilities;
-    if (!snapshot.advertisement) return {};
-    auto const parsed = protocol::parse_advertisement(*snapshot.advertisement->body);
-    auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
-    return v2 != nullptr ? protocol::v0_offer(*v2) : std::string();
-  }
-  protocol::capability_list offered_by_upstream() const {
-    auto read = protocol::parse_v0_offer(offer());
-    return read ? std::move(*read) : protocol::capability_list();
-  }
-
-  int version_;
-  bool outage_;
-};
-
-shown_refs as_listed(const listing_form& form) {
-  auto raw = form.raw();
-  if (!raw) raw = std::make_shared<const std::string>(form.made({}));
-  return {std::move(raw), 0};
+/// Of a host that was only ever asked in v2: what follows from that.
+std::string v0_offer_of(const cache::snapshot& snapshot) {
+  if (snapshot.v0_offer && !snapshot.v0_offer->capabilities.empty()) return snapshot.v0_offer->capabilities;
+  if (!snapshot.advertisement) return {};
+  auto const parsed = protocol::parse_advertisement(*snapshot.advertisement->body);
+  auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
+  return v2 != nullptr ? protocol::v0_offer(*v2) : std::string();
 }
 
-/// The newest servable value of each ref; blocking where the store was not open yet.
-shown_refs as_servable(services& s, const listing_form& form) {
-  auto const& snapshot = form.snapshot;
-  auto const store = s.stores.find(snapshot.key, snapshot.generation);
-  if (!store) {  // never fetched, or evicted: nothing of it can be served
-    auto listed = as_listed(form);
-    for (auto const* ref : snapshot.table->matching(form.asked)) listed.not_mirrored += ref->unborn ? 0 : 1;
-    return listed;
-  }
-  auto const view = store->view();
+std::string written(const asked_listing& a, bool outage, const cache::value_lookup& value_of) {
+  auto const& table = *a.snapshot->table;
+  if (!a.info_refs_version) return cache::project(table, a.question.asked, value_of);
+  auto const offered = protocol::parse_v0_offer(v0_offer_of(*a.snapshot));
+  auto const shown = protocol::shown_v0_capabilities(offered ? *offered : protocol::capability_list(), outage);
+  return cache::project_v0(table, *a.info_refs_version == 1 ? 1 : 0, shown, value_of);
+}
+
+/// Bytes that upstream sent for this very question, if the table has not moved past them.
+body_ptr raw_of(const asked_listing& a) {
+  auto const* raw = a.snapshot->find_raw(a.question.canonical);
+  return raw != nullptr ? raw->body : nullptr;
+}
+
+/// The same with the capabilities that are shown. Works.
+body_ptr shown_raw(const asked_listing& a, bool outage) {
+  auto raw = raw_of(a);
+  if (!raw || !a.info_refs_version) return raw;
+  auto shown = protocol::shown_v0_listing(*raw, outage);
+  return shown ? std::make_shared<const std::string>(std::move(*shown)) : raw;
+}
+
+body_ptr as_listed(const asked_listing& a, bool outage) {
+  bool const other_capabilities = outage && a.info_refs_version.has_value();
+  if (a.remembered->as_listed && !other_capabilities) return a.remembered->as_listed;
+  if (auto raw = shown_raw(a, outage)) return raw;
+  return std::make_shared<const std::string>(written(a, outage, {}));
+}
+
+cache::stamp stamp_of(const store_view& view) { return view ? cache::stamp{view->tips, view->refs} : cache::stamp{}; }
+
+/// The newest servable value of each ref.
+shown_refs as_servable(const asked_listing& a, const store_view& view) {
   std::size_t not_mirrored = 0;
   bool moved = false;
-  for (auto const* ref : snapshot.table->matching(form.asked)) {
-    if (ref->unborn || view.tips->contains(ref->oid)) continue;
-    ++not_mirrored;
-    moved = moved || view.refs->contains(ref->name) || !ref->symref_target.empty();
+  for (auto const* ref : a.snapshot->table->matching(a.question.asked)) {
+    if (ref->unborn || (view && view->tips->contains(ref->oid))) continue;
+    ++not_mirrored;  // without a store (never fetched, or evicted) nothing of it can be served
+    moved = moved || (view && (view->refs->contains(ref->name) || !ref->symref_target.empty()));
   }
-  if (!moved) {
-    auto listed = as_listed(form);
-    listed.not_mirrored = not_mirrored;
-    return listed;
-  }
+  if (!moved) return {as_listed(a, true), not_mirrored};
   auto const servable = [&view](const protocol::ref_record& ref) -> const cache::shown_value* {
-    if (view.tips->contains(ref.oid)) return nullptr;
-    auto const at = view.refs->find(ref.name);
-    return at == view.refs->end() ? nullptr : &at->second;
+    if (view->tips->contains(ref.oid)) return nullptr;
+    auto const at = view->refs->find(ref.name);
+    return at == view->refs->end() ? nullptr : &at->second;
   };
-  return {std::make_shared<const std::string>(form.made(servable)), not_mirrored};
+  return {std::make_shared<const std::string>(written(a, true, servable)), not_mirrored};
+}
+
+/// Blocking where the store was not open yet.
+remembered_listing make(services& s, const asked_listing& a, bool outage) {
+  remembered_listing made = *a.remembered;
+  if (!outage) {
+    made.as_listed = as_listed(a, false);
+    return made;
+  }
+  auto const store = s.stores.find(a.snapshot->key, a.snapshot->generation);
+  store_view const view = store ? store_view(store->view()) : std::nullopt;
+  made.as_servable = as_servable(a, view);
+  made.servable_of = stamp_of(view);
+  return made;
 }
 
 }  // namespace
 
-awaitable<shown_refs> show_refs(services& s, const cache::snapshot& snapshot, const protocol::ls_refs_request& asked,
-                                bool outage) {
-  ls_refs_form const form(snapshot, asked);
+std::optional<shown_refs> show_at_once(services& s, const asked_listing& a, bool outage) {
   if (!outage) {
-    if (auto raw = form.raw()) co_return shown_refs{std::move(raw), 0};  // nothing to make
+    if (a.remembered->as_listed) return shown_refs{a.remembered->as_listed, 0};
+    auto raw = a.info_refs_version ? nullptr : raw_of(a);  // that of info/refs is not shown as it came
+    return raw ? std::optional(shown_refs{std::move(raw), 0}) : std::nullopt;
   }
-  auto make = [&s, &form, outage] { return outage ? as_servable(s, form) : as_listed(form); };
-  co_return co_await s.pool.run(std::move(make));
+  if (!a.remembered->as_servable.body) return std::nullopt;
+  auto const store = s.stores.find_open(a.snapshot->key, a.snapshot->generation);
+  if (!store) return std::nullopt;
+  auto const now = stamp_of(*store ? store_view((*store)->view()) : std::nullopt);
+  if (!(a.remembered->servable_of == now)) return std::nullopt;
+  return a.remembered->as_servable;
 }
 
-awaitable<shown_refs> show_old_listing(services& s, const cache::snapshot& snapshot, int version, bool outage) {
-  old_form const form(snapshot, version, outage);
-  auto make = [&s, &form, outage] { return outage ? as_servable(s, form) : as_listed(form); };
-  co_return co_await s.pool.run(std::move(make));
+awaitable<shown_refs> show_refs(services& s, asked_listing a, bool outage) {
+  auto job = [&s, &a, outage] { return make(s, a, outage); };
+  auto worked_out = co_await s.pool.run(std::move(job));
+  auto const made = std::make_shared<const remembered_listing>(std::move(worked_out));
+  s.remembered.keep(a.snapshot, a.question.canonical, made);
+  if (outage) co_return made->as_servable;
+  co_return shown_refs{made->as_listed, 0};
 }
 
 }  // namespace tankard::proxy::handlers

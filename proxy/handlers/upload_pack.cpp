@@ -65,11 +65,18 @@ awaitable<void> answer_probe(services& s, http::exchange& x, const routed& r, co
   if (!told) co_await say_outage(s, x, r.repo, why);
 }
 
+awaitable<void> run_ls_refs(services& s, http::exchange& x, const routed& r, const v2_request& request) {
+  x.report().op = operation::ls_refs;
+  auto const& body = request.body.bytes();
+  auto asked = protocol::parse_ls_refs_request(request.command);
+  if (!asked) co_return co_await unknown_ls_refs(s, x, r, body, asked.error());
+  auto const question = std::make_shared<const cache::ls_refs_question>(std::move(*asked));
+  s.questions.keep(body, question);
+  co_await ls_refs(s, x, r, body, question);
+}
+
 awaitable<void> run_command(services& s, http::exchange& x, const routed& r, const v2_request& request) {
-  if (request.command.command == "ls-refs") {
-    x.report().op = operation::ls_refs;
-    co_return co_await ls_refs(s, x, r, request);
-  }
+  if (request.command.command == "ls-refs") co_return co_await run_ls_refs(s, x, r, request);
   if (request.command.command == "fetch") co_return co_await fetch(s, x, r, request);
   x.report().op = operation::other;
   co_await pass_through(s, x, r, {.why = reason::unknown_command, .body = &request.body.bytes()});
@@ -98,6 +105,10 @@ awaitable<void> upload_pack(services& s, http::exchange& x, routed r) {
   // The probe bears no Git-Protocol header, whatever the version of the request that it comes before.
   if (body->bytes() == probe) co_return co_await answer_probe(s, x, r, body->bytes());
   if (r.protocol_version != 2) co_return co_await run_old_fetch(s, x, r, *body);
+  if (auto asked = s.questions.find(body->bytes())) {
+    x.report().op = operation::ls_refs;
+    co_return co_await ls_refs(s, x, r, body->bytes(), std::move(asked));
+  }
   auto const command = protocol::parse_command_request(body->bytes());
   if (!command) {
     co_return co_await say(x, {outcome::refused, reason::malformed}, 400,

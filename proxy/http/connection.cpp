@@ -50,8 +50,6 @@ std::optional<unsigned> user_behind(net::stream_socket& socket) {
   return who.uid;
 }
 
-bool empty(const gather& buffers) noexcept { return buffers[0].size() + buffers[1].size() + buffers[2].size() == 0; }
-
 void consume(gather& buffers, std::size_t bytes) noexcept {
   for (auto& buffer : buffers) {
     const std::size_t here = std::min(bytes, buffer.size());
@@ -73,6 +71,7 @@ connection::connection(net::stream_socket socket, std::shared_ptr<service> share
       local_user_(user_behind(stream_.socket())) {
   error_code ignored;  // a socket without it is slower, not wrong; a Unix socket has none
   stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  stream_.socket().non_blocking(true, ignored);  // for write_at_once(); the asynchronous operations set it anyway
 }
 
 void connection::on_read_expiry() noexcept {
@@ -116,7 +115,8 @@ awaitable<error_code> connection::wait_for_request() {
   if (input_.capacity() > kept_buffer) input_.shrink_to_fit();
   idle_ = true;
   read_limit_.arm(limits_.keep_alive_timeout);
-  const error_code ec = co_await read_more(idle_buffer);
+  const auto [read_ec, bytes] = co_await stream_.async_read_some(input_.prepare(idle_buffer), use_nothrow);
+  const error_code ec = take_in(read_ec, bytes);
   idle_ = false;
   read_limit_.disarm();
   // A drain may close the socket after the bytes came and before they are seen: no request is begun then.
@@ -126,13 +126,27 @@ awaitable<error_code> connection::wait_for_request() {
 
 awaitable<error_code> connection::read_more(std::size_t most) {
   const auto [ec, bytes] = co_await stream_.async_read_some(input_.prepare(most), use_nothrow);
+  co_return take_in(ec, bytes);
+}
+
+/// What a read brought.
+error_code connection::take_in(error_code ec, std::size_t bytes) {
   if (!ec) {
     input_.commit(bytes);
-    co_return error_code{};
+    return ec;
   }
-  if (read_limit_.expired()) co_return asio::error::timed_out;
-  if (ec == asio::ssl::error::stream_truncated) co_return asio::error::eof;  // requests are framed: as good an end
-  co_return ec;
+  if (read_limit_.expired()) return asio::error::timed_out;
+  if (ec == asio::ssl::error::stream_truncated) return asio::error::eof;  // requests are framed: as good an end
+  return ec;
+}
+
+error_code connection::write_at_once(gather& buffers, bool more_follows) noexcept {
+  if (is_tls()) return {};
+  error_code ec;
+  consume(buffers, stream_.socket().send(buffers, more_follows ? MSG_MORE : 0, ec));
+  if (ec == asio::error::would_block || ec == asio::error::try_again || ec == asio::error::no_buffer_space) return {};
+  if (ec) broken_ = true;
+  return ec;
 }
 
 awaitable<boost::system::result<std::size_t>> connection::write_some(const gather& buffers, bool more_follows) {
@@ -149,7 +163,7 @@ awaitable<boost::system::result<std::size_t>> connection::write_some(const gathe
 awaitable<error_code> connection::write_all(gather buffers, bool more_follows) {
   writing_ = true;
   error_code failure;
-  while (!failure && !empty(buffers)) {
+  while (!failure && !is_empty(buffers)) {
     write_limit_.arm(limits_.write_idle_timeout);
     const auto sent = co_await write_some(buffers, more_follows);
     if (sent) {

@@ -24,6 +24,9 @@ struct service;
 
 /// What is sent in one go: for a chunk its header, its data and its CRLF. Empty buffers are skipped.
 using gather = std::array<asio::const_buffer, 3>;
+inline bool is_empty(const gather& buffers) noexcept {
+  return buffers[0].size() + buffers[1].size() + buffers[2].size() == 0;
+}
 
 class connection : public std::enable_shared_from_this<connection> {
  public:
@@ -61,6 +64,8 @@ class connection : public std::enable_shared_from_this<connection> {
   void arm_read(std::chrono::steady_clock::duration limit) { read_limit_.arm(limit); }
   void disarm_read() noexcept { read_limit_.disarm(); }
 
+  /// Sends what goes out without waiting, and takes it off `buffers`: all of most answers, under TLS nothing.
+  error_code write_at_once(gather& buffers, bool more_follows) noexcept;
   /// Sends everything; the write limit is armed anew for each part that the client takes. timed_out where it passed.
   /// `more_follows` lets the kernel hold the bytes back for a moment, to go out together with the next ones.
   awaitable<error_code> write_all(gather buffers, bool more_follows);
@@ -95,6 +100,7 @@ class connection : public std::enable_shared_from_this<connection> {
 
  private:
   void on_read_expiry() noexcept;
+  error_code take_in(error_code ec, std::size_t bytes);
   awaitable<void> say_end();
   awaitable<error_code> wait_for_room();
   awaitable<boost::system::result<std::size_t>> write_some(const gather& buffers, bool more_follows);

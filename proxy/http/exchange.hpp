@@ -80,6 +80,10 @@ class exchange {
   /// Sends a whole answer. HEAD and 204/304 send no body. `body` must live until the call returns.
   virtual awaitable<boost::system::result<void>> respond(unsigned status, fields headers, std::string_view body) = 0;
 
+  /// The same with headers as they are sent: lines of our own, each with its CRLF, and none of framing or Date.
+  virtual awaitable<boost::system::result<void>> respond_lines(unsigned status, std::string_view header_lines,
+                                                               std::string_view body) = 0;
+
   /// Sends the head of an answer that is streamed; `length` unknown = chunked (or close, for HTTP/1.0).
   virtual awaitable<boost::system::result<void>> start(unsigned status, std::string_view reason_phrase, fields headers,
                                                        std::optional<std::uint64_t> length) = 0;

@@ -36,5 +36,7 @@ bool is_bodiless(unsigned status) noexcept;
 /// spaces.
 std::string answer_head(unsigned status, std::string_view reason_phrase, const fields& headers,
                         const answer_framing& framing);
+/// The same with headers that are ready to be sent: lines with their CRLF, none of them about framing or Date.
+std::string answer_head(unsigned status, std::string_view header_lines, const answer_framing& framing);
 
 }  // namespace tankard::proxy::http

@@ -46,11 +46,36 @@ bool named_by_connection(std::string_view name, const fields& headers) noexcept 
   });
 }
 
+/// The harmless headers of git and most clients, known without comparing names.
+bool is_known_harmless(field name) noexcept {
+  switch (name) {
+    case field::host:
+    case field::accept:
+    case field::accept_encoding:
+    case field::accept_language:
+    case field::user_agent:
+    case field::pragma:
+    case field::cache_control:
+    case field::expect:
+    case field::content_type:
+    case field::content_length:
+    case field::content_encoding:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool is_harmless(std::string_view name, const fields& headers) noexcept {
   if (contains(harmless_headers, name) || is_hop_by_hop(name, headers)) return true;
   return std::any_of(harmless_prefixes.begin(), harmless_prefixes.end(), [name](std::string_view prefix) {
     return name.size() >= prefix.size() && net::equal_any_case(name.substr(0, prefix.size()), prefix);
   });
+}
+
+/// Not among the names that Beast knows.
+bool is_git_protocol(const fields::value_type& f) noexcept {
+  return f.name() == field::unknown && net::equal_any_case(f.name_string(), "Git-Protocol");
 }
 
 std::string lower(std::string_view text) {
@@ -78,8 +103,9 @@ fields end_to_end(const fields& headers) {
 }
 
 bool bears_credential(const fields& headers) noexcept {
-  return std::any_of(headers.begin(), headers.end(),
-                     [&headers](const auto& f) { return !is_harmless(f.name_string(), headers); });
+  return std::any_of(headers.begin(), headers.end(), [&headers](const auto& f) {
+    return !is_known_harmless(f.name()) && !is_harmless(f.name_string(), headers);
+  });
 }
 
 std::string credential_text(const fields& headers) {
@@ -106,9 +132,28 @@ fields credential_headers(const fields& headers) {
   return kept;
 }
 
+std::size_t count_of(const fields& headers, field name) noexcept {
+  std::size_t n = 0;
+  for (const auto& f : headers) n += f.name() == name ? 1 : 0;
+  return n;
+}
+
+std::string_view value_of(const fields& headers, field name) noexcept {
+  for (const auto& f : headers) {
+    if (f.name() == name) return f.value();
+  }
+  return {};
+}
+
 int requested_protocol_version(const fields& headers) noexcept {
   int version = 0;
-  std::string_view rest = headers["Git-Protocol"];
+  std::string_view rest;
+  for (const auto& f : headers) {
+    if (is_git_protocol(f)) {
+      rest = f.value();
+      break;
+    }
+  }
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find(':'), rest.size());
     const std::string_view entry = rest.substr(0, end);
@@ -120,8 +165,14 @@ int requested_protocol_version(const fields& headers) noexcept {
 }
 
 bool has_ambiguous_headers(const fields& headers) noexcept {
-  return headers.count(field::authorization) > 1 || headers.count("Git-Protocol") > 1 ||
-         headers.count(field::content_length) > 1 || headers.count(field::host) != 1;
+  int hosts = 0, lengths = 0, authorizations = 0, protocols = 0;
+  for (const auto& f : headers) {
+    hosts += f.name() == field::host ? 1 : 0;
+    lengths += f.name() == field::content_length ? 1 : 0;
+    authorizations += f.name() == field::authorization ? 1 : 0;
+    protocols += is_git_protocol(f) ? 1 : 0;
+  }
+  return hosts != 1 || lengths > 1 || authorizations > 1 || protocols > 1;
 }
 
 std::string make_request_id() {

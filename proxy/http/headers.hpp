@@ -39,10 +39,20 @@ fields credential_headers(const fields& headers);
 /// 2 for `Git-Protocol: version=2`, 1 for version=1, else 0 (key=value list split at ':').
 int requested_protocol_version(const fields& headers) noexcept;
 
+/// How often a header occurs, and its first value. Faster than the lookups of `fields`, which compare names: it walks
+/// over the few that there are.
+std::size_t count_of(const fields& headers, boost::beast::http::field name) noexcept;
+std::string_view value_of(const fields& headers, boost::beast::http::field name) noexcept;
+
 /// True where Authorization, Host, Git-Protocol or Content-Length occurs more than once, or Host is missing.
 bool has_ambiguous_headers(const fields& headers) noexcept;
 
 /// Adds what git's own server sends on every answer: Cache-Control, Expires, Pragma.
 void add_no_cache(fields& headers);
+/// The same for exchange::respond_lines().
+inline constexpr std::string_view no_cache_lines =
+    "Expires: Fri, 01 Jan 1980 00:00:00 GMT\r\n"
+    "Pragma: no-cache\r\n"
+    "Cache-Control: no-cache, max-age=0, must-revalidate\r\n";
 
 }  // namespace tankard::proxy::http

@@ -1,12 +1,14 @@
 #include "proxy/http/request_body.hpp"
 
-#include <array>
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/beast/http/error.hpp>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "proxy/http/headers.hpp"
 #include "proxy/http/inflate.hpp"
 #include "proxy/net/ascii.hpp"
 
@@ -20,12 +22,14 @@ constexpr std::size_t read_size = 8u << 10;  // inflates to 8 MiB at most, so th
 /// A string that claims from the budget what it allocates, before it does.
 class growing_body {
  public:
-  growing_body(std::size_t limit, body_budget& budget) : limit_(limit), claim_(budget) {}
+  /// `expected`: how long it becomes, as far as the client says.
+  growing_body(std::size_t limit, std::size_t expected, body_budget& budget)
+      : limit_(limit), expected_(std::min(limit, expected)), claim_(budget) {}
 
   std::optional<body_error> append(std::string_view part) {
     const std::size_t size = bytes_.size() + part.size();
     if (size > limit_) return body_error::too_large;
-    if (!net::reserve_claimed(bytes_, claim_, size, limit_)) return body_error::overloaded;
+    if (!net::reserve_claimed(bytes_, claim_, size, std::max(size, expected_))) return body_error::overloaded;
     bytes_.append(part);
     return std::nullopt;
   }
@@ -34,6 +38,7 @@ class growing_body {
 
  private:
   std::size_t limit_;
+  std::size_t expected_;
   net::memory_claim claim_;
   std::string bytes_;
 };
@@ -41,7 +46,8 @@ class growing_body {
 /// Takes a body as it comes, in whichever encoding, into memory.
 class collector {
  public:
-  collector(bool gzip, std::size_t limit, body_budget& budget) : limit_(limit), body_(limit, budget) {
+  collector(bool gzip, std::optional<std::uint64_t> length, std::size_t limit, body_budget& budget)
+      : limit_(limit), body_(limit, gzip || !length ? limit : *length, budget) {
     if (gzip) inflater_.emplace();
   }
 
@@ -59,6 +65,7 @@ class collector {
     return failure;
   }
 
+  std::size_t received() const noexcept { return received_; }
   /// False where the encoding says that something is missing.
   bool whole() const noexcept { return !inflater_ || inflater_->done(); }
   held_body release() { return body_.release(); }
@@ -79,10 +86,10 @@ body_error to_body_error(error_code ec) {
 enum class encoding : std::uint8_t { identity, gzip, other };
 
 encoding encoding_of(const fields& headers) {
-  const auto count = headers.count(bhttp::field::content_encoding);
+  const auto count = count_of(headers, bhttp::field::content_encoding);
   if (count == 0) return encoding::identity;
   if (count > 1) return encoding::other;
-  const std::string_view name = headers[bhttp::field::content_encoding];
+  const std::string_view name = value_of(headers, bhttp::field::content_encoding);
   if (name.empty() || net::equal_any_case(name, "identity")) return encoding::identity;
   return net::equal_any_case(name, "gzip") || net::equal_any_case(name, "x-gzip") ? encoding::gzip : encoding::other;
 }
@@ -95,13 +102,16 @@ awaitable<body_result<held_body>> read_whole_body(exchange& x, body_limits limit
   if (x.request().content_length.value_or(0) > limits.max_bytes) co_return body_error::too_large;
   const auto until = std::chrono::steady_clock::now() + limits.total;
   x.end_body_by(until);
-  collector body(coding == encoding::gzip, limits.max_bytes, budget);
-  const auto part = std::make_unique<std::array<char, read_size>>();
+  const auto length = x.request().content_length;
+  collector body(coding == encoding::gzip, length, limits.max_bytes, budget);
+  const std::size_t part_size = std::min<std::uint64_t>(read_size, length.value_or(read_size) + 1);
+  const auto part = std::make_unique_for_overwrite<char[]>(part_size);
   while (true) {
-    const auto got = co_await x.read_body(asio::buffer(*part));
+    const auto got = co_await x.read_body(asio::buffer(part.get(), part_size));
     if (!got) co_return to_body_error(got.error());
     if (*got == 0) break;
-    if (const auto failure = body.take(std::string_view(part->data(), *got))) co_return *failure;
+    if (const auto failure = body.take(std::string_view(part.get(), *got))) co_return *failure;
+    if (length && body.received() == *length) break;
     if (std::chrono::steady_clock::now() >= until) co_return body_error::too_slow;
   }
   if (!body.whole()) co_return body_error::bad_encoding;

@@ -40,7 +40,7 @@ request_head read_head_fields(request_parser& parser, connection& client) {
     head.chunked = parser.chunked();
     if (const auto length = parser.content_length()) head.content_length = *length;
     head.expects_continue =
-        message.version() >= 11 && net::equal_any_case(message[bhttp::field::expect], "100-continue");
+        message.version() >= 11 && net::equal_any_case(value_of(message, bhttp::field::expect), "100-continue");
   }
   head.headers = std::move(static_cast<fields&>(message));
   if (client.is_spoken_for()) {
@@ -54,11 +54,7 @@ request_head read_head_fields(request_parser& parser, connection& client) {
 }  // namespace
 
 server_exchange::server_exchange(connection& client, request_parser& parser, const server_limits& limits)
-    : client_(client),
-      parser_(parser),
-      limits_(limits),
-      body_wait_(limits.body_idle_timeout),
-      continue_sent_(client.executor()) {
+    : client_(client), parser_(parser), limits_(limits), body_wait_(limits.body_idle_timeout) {
   if (parser.is_header_done()) {
     http11_ = parser.get().version() >= 11;
     wants_keep_alive_ = parser.get().keep_alive();
@@ -73,19 +69,18 @@ server_exchange::server_exchange(connection& client, request_parser& parser, con
 
 awaitable<error_code> server_exchange::send_continue() {
   owes_continue_ = false;
-  sending_continue_ = true;
+  continue_sent_.emplace(client_.executor());
   const gather line{bytes_of(continue_line)};
   const error_code ec = co_await client_.write_all(line, false);
-  sending_continue_ = false;
-  continue_sent_.cancel();
+  continue_sent_.reset();  // cancels the wait
   co_return ec;
 }
 
 /// A `100 Continue` may be under way for the coroutine that reads while another one answers.
 awaitable<void> server_exchange::wait_for_continue() {
-  while (sending_continue_) {
-    continue_sent_.expires_at(std::chrono::steady_clock::time_point::max());
-    co_await continue_sent_.async_wait(use_nothrow);
+  while (continue_sent_) {
+    continue_sent_->expires_at(std::chrono::steady_clock::time_point::max());
+    co_await continue_sent_->async_wait(use_nothrow);
   }
 }
 
@@ -147,9 +142,14 @@ void server_exchange::cancel_read() noexcept {
 
 bool server_exchange::body_is_left() const { return parser_.is_header_done() && !parser_.is_done(); }
 
+std::optional<bool> server_exchange::settled() const {
+  if (!finished_ || failure() || !framing_.keep_alive || close_after_) return false;
+  if (!body_is_left()) return !client_.draining();
+  return std::nullopt;
+}
+
 awaitable<bool> server_exchange::settle() {
-  if (!finished_ || failure() || !framing_.keep_alive || close_after_) co_return false;
-  if (!body_is_left()) co_return !client_.draining();
+  if (const auto known = settled()) co_return *known;
   body_wait_ = std::min<std::chrono::steady_clock::duration>(body_wait_, settle_limit);
   const auto until = std::chrono::steady_clock::now() + body_wait_;
   const auto scratch = std::make_unique<std::array<char, discard_size>>();
@@ -192,35 +192,60 @@ answer_framing server_exchange::frame(unsigned status, std::optional<std::uint64
 }
 
 awaitable<boost::system::result<void>> server_exchange::send(gather buffers, bool more_follows) {
-  const error_code ec = co_await client_.write_all(buffers, more_follows);
+  error_code ec = client_.write_at_once(buffers, more_follows);
+  if (!ec && !is_empty(buffers)) ec = co_await client_.write_all(buffers, more_follows);
   if (!write_failure_) write_failure_ = ec;
   if (write_failure_) co_return write_failure_;
   co_return boost::system::result<void>();
+}
+
+/// Of an answer that is sent in one go.
+error_code server_exchange::begin_whole(unsigned status, std::size_t body_size) {
+  if (write_failure_) return write_failure_;
+  framing_ = frame(status, body_size, true);
+  report_.status = status;
+  return {};
+}
+
+gather server_exchange::whole(std::string_view head, std::string_view body) const noexcept {
+  return {bytes_of(head), bytes_of(framing_.end == body_end::length ? body : std::string_view{})};
+}
+
+boost::system::result<void> server_exchange::end_whole(std::size_t body_size) {
+  if (framing_.end == body_end::length) report_.bytes_out += body_size;
+  finished_ = true;
+  return {};
 }
 
 awaitable<boost::system::result<void>> server_exchange::respond(unsigned status, fields headers,
                                                                 std::string_view body) {
   if (started_) co_return error_code(asio::error::already_started);
   started_ = true;
-  co_await wait_for_continue();
-  if (write_failure_) co_return write_failure_;
-  framing_ = frame(status, body.size(), true);
-  report_.status = status;
+  if (continue_sent_) co_await wait_for_continue();
+  if (const error_code ec = begin_whole(status, body.size())) co_return ec;
   const std::string head = answer_head(status, {}, headers, framing_);
-  const bool with_body = framing_.end == body_end::length;
-  const gather all{bytes_of(head), bytes_of(with_body ? body : std::string_view{})};
-  const auto sent = co_await send(all, false);
+  const auto sent = co_await send(whole(head, body), false);
   if (!sent) co_return sent;
-  if (with_body) report_.bytes_out += body.size();
-  finished_ = true;
-  co_return sent;
+  co_return end_whole(body.size());
+}
+
+awaitable<boost::system::result<void>> server_exchange::respond_lines(unsigned status, std::string_view header_lines,
+                                                                      std::string_view body) {
+  if (started_) co_return error_code(asio::error::already_started);
+  started_ = true;
+  if (continue_sent_) co_await wait_for_continue();
+  if (const error_code ec = begin_whole(status, body.size())) co_return ec;
+  const std::string head = answer_head(status, header_lines, framing_);
+  const auto sent = co_await send(whole(head, body), false);
+  if (!sent) co_return sent;
+  co_return end_whole(body.size());
 }
 
 awaitable<boost::system::result<void>> server_exchange::start(unsigned status, std::string_view reason_phrase,
                                                               fields headers, std::optional<std::uint64_t> length) {
   if (started_) co_return error_code(asio::error::already_started);
   started_ = true;
-  co_await wait_for_continue();
+  if (continue_sent_) co_await wait_for_continue();
   if (write_failure_) co_return write_failure_;
   framing_ = frame(status, length, false);
   report_.status = status;

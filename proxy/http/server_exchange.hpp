@@ -25,6 +25,8 @@ class server_exchange final : public exchange {
   awaitable<boost::system::result<std::size_t>> read_body(asio::mutable_buffer into) override;
   void cancel_read() noexcept override;
   awaitable<boost::system::result<void>> respond(unsigned status, fields headers, std::string_view body) override;
+  awaitable<boost::system::result<void>> respond_lines(unsigned status, std::string_view header_lines,
+                                                       std::string_view body) override;
   awaitable<boost::system::result<void>> start(unsigned status, std::string_view reason_phrase, fields headers,
                                                std::optional<std::uint64_t> length) override;
   awaitable<boost::system::result<void>> write(asio::const_buffer data) override;
@@ -39,6 +41,8 @@ class server_exchange final : public exchange {
   bool finished() const noexcept override { return finished_; }
 
   // For the session.
+  /// Whether the next request may follow on the connection; nullopt where something of the body is left.
+  std::optional<bool> settled() const;
   /// Skips what is left of the body, within the limits. True where the next request may follow on the connection.
   awaitable<bool> settle();
   unsigned http_version() const noexcept { return http11_ ? 11 : 10; }
@@ -53,6 +57,9 @@ class server_exchange final : public exchange {
   answer_framing frame(unsigned status, std::optional<std::uint64_t> length, bool known_whole) const;
   bool may_keep_alive() const noexcept;
   bool body_is_left() const;
+  error_code begin_whole(unsigned status, std::size_t body_size);
+  boost::system::result<void> end_whole(std::size_t body_size);
+  gather whole(std::string_view head, std::string_view body) const noexcept;
   awaitable<boost::system::result<void>> send(gather buffers, bool more_follows);
 
   connection& client_;
@@ -63,14 +70,13 @@ class server_exchange final : public exchange {
   request_head head_;
   request_report report_;
   answer_framing framing_;
-  asio::steady_timer continue_sent_;  // cancelled when the `100 Continue` under way is out
+  std::optional<asio::steady_timer> continue_sent_;  // while a `100 Continue` is under way; cancelled when it is out
   error_code read_failure_;
   error_code write_failure_;
   std::uint64_t sent_ = 0;  // body bytes of a streamed answer
   bool http11_ = true;
   bool wants_keep_alive_ = false;
   bool owes_continue_ = false;
-  bool sending_continue_ = false;
   bool close_after_ = false;
   bool started_ = false;
   bool finished_ = false;

@@ -4,6 +4,7 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/none.hpp>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "proxy/http/connection.hpp"
@@ -80,23 +81,24 @@ head_end parse_head(connection& client, request_parser& parser, bool& begun) {
 }
 
 /// Reads on until the head has ended, in one way or another. The limit on the whole head is armed.
-awaitable<head_end> read_rest_of_head(connection& client, request_parser& parser, std::size_t most) {
-  bool begun = false;
+awaitable<head_end> read_rest_of_head(connection& client, request_parser& parser, bool begun, std::size_t most) {
   for (;;) {
-    const head_end end = parse_head(client, parser, begun);
-    if (end != head_end::closed) co_return end;
     if (client.input().size() > most) co_return head_end::too_large;
     const error_code ec = co_await client.read_more(head_read_size);
-    if (!ec) continue;
-    if (!begun) co_return head_end::closed;
-    co_return ec == asio::error::timed_out ? head_end::too_slow : head_end::gone;
+    if (ec && !begun) co_return head_end::closed;
+    if (ec) co_return ec == asio::error::timed_out ? head_end::too_slow : head_end::gone;
+    const head_end end = parse_head(client, parser, begun);
+    if (end != head_end::closed) co_return end;
   }
 }
 
 awaitable<head_end> read_head(connection& client, request_parser& parser, const server_limits& limits) {
   if (co_await client.wait_for_request()) co_return head_end::closed;
+  bool begun = false;
+  head_end end = parse_head(client, parser, begun);  // most heads come in one piece
+  if (end != head_end::closed) co_return end;
   client.arm_read(limits.header_timeout);
-  const head_end end = co_await read_rest_of_head(client, parser, limits.max_header_bytes);
+  end = co_await read_rest_of_head(client, parser, begun, limits.max_header_bytes);
   client.disarm_read();
   co_return end;
 }
@@ -117,15 +119,6 @@ std::string text_of(std::exception_ptr error) {
   } catch (...) {
     return "an exception of an unknown kind";
   }
-}
-
-awaitable<std::exception_ptr> call_handler(const service& shared, exchange& x) {
-  try {
-    co_await shared.handle(x);
-  } catch (...) {
-    co_return std::current_exception();
-  }
-  co_return nullptr;
 }
 
 /// Ends an exchange that its handler left open: a fault of ours, unless the client is gone.
@@ -151,21 +144,33 @@ awaitable<void> handle(const service& shared, server_exchange& x) {
     co_await refuse(x, why);
     co_return;
   }
-  auto thrown = co_await call_handler(shared, x);
+  std::exception_ptr thrown;
+  try {
+    co_await shared.handle(x);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
   if (thrown || !x.finished()) co_await end_properly(x, std::move(thrown));
   if (x.failure() && x.report().reason == reason::none) x.report().reason = reason::client_gone;
 }
 
+/// One request at a time. Lives in the frame of the session, so that no frame of a request is large.
+struct desk {
+  std::optional<request_parser> parser;
+  std::optional<server_exchange> exchange;
+};
+
 /// Serves one request. True where another may follow on the connection; false also where the client is to be closed.
-awaitable<bool> serve_one(connection& client, service& shared, bool& answered) {
-  request_parser parser;
+awaitable<bool> serve_one(connection& client, service& shared, desk& at, bool& answered) {
+  at.exchange.reset();
+  request_parser& parser = at.parser.emplace();
   parser.header_limit(static_cast<std::uint32_t>(shared.limits.max_header_bytes));
   parser.body_limit(boost::none);
   parser.eager(true);
   const head_end end = co_await read_head(client, parser, shared.limits);
   if (end == head_end::closed) co_return false;
   answered = true;
-  server_exchange x(client, parser, shared.limits);
+  server_exchange& x = at.exchange.emplace(client, parser, shared.limits);
   {
     const in_flight_mark mark(shared.in_flight);
     if (end == head_end::whole) {
@@ -179,7 +184,9 @@ awaitable<bool> serve_one(connection& client, service& shared, bool& answered) {
     }
     shared.report(x, x.report());
   }
-  co_return end == head_end::whole&& co_await x.settle();
+  if (end != head_end::whole) co_return false;
+  if (const auto known = x.settled()) co_return *known;
+  co_return co_await x.settle();
 }
 
 }  // namespace
@@ -187,7 +194,8 @@ awaitable<bool> serve_one(connection& client, service& shared, bool& answered) {
 awaitable<void> run_session(std::shared_ptr<connection> client, std::shared_ptr<service> shared) {
   if (!co_await set_up(*client)) co_return;
   bool answered = false;
-  while (co_await serve_one(*client, *shared, answered)) answered = false;
+  desk at;
+  while (co_await serve_one(*client, *shared, at, answered)) answered = false;
   if (answered) {
     co_await client->close_gently();
   } else {

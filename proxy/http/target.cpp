@@ -37,7 +37,20 @@ std::optional<char> encoded_byte(std::string_view text, std::size_t at) noexcept
   return static_cast<char>(high * 16 + low);
 }
 
+/// Most paths: nothing is encoded, and nothing has to be refused. Without a way out of the loop the compiler looks at
+/// many bytes at once.
+bool is_plain(std::string_view text) noexcept {
+  unsigned odd = 0;
+  for (const char c : text) {
+    odd |= unsigned{is_control(c)};
+    odd |= unsigned{c == '%'};
+    odd |= unsigned{c == '\\'};
+  }
+  return odd == 0;
+}
+
 text_result decode(std::string_view raw) {
+  if (is_plain(raw)) return std::string(raw);
   std::string out;
   out.reserve(raw.size());
   for (std::size_t i = 0; i < raw.size(); ++i) {
@@ -106,6 +119,19 @@ std::size_t find_object_file(std::string_view path) noexcept {
   return middle - objects.size();
 }
 
+/// GitLab keeps LFS objects beside info/lfs: where "/gitlab-lfs/objects/<64 hex digits>[/<size>]" begins that ends the
+/// path.
+std::size_t find_gitlab_lfs(std::string_view path) noexcept {
+  constexpr std::string_view objects = "/gitlab-lfs/objects/";
+  const std::size_t at = path.rfind(objects);
+  if (at == std::string_view::npos) return at;
+  const std::string_view rest = path.substr(at + objects.size());
+  const std::string_view oid = rest.substr(0, rest.find('/'));
+  const std::string_view size = rest.substr(std::min(oid.size() + 1, rest.size()));
+  const bool is_size = std::all_of(size.begin(), size.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return oid.size() == 64 && is_hex(oid) && is_size ? at : std::string_view::npos;
+}
+
 struct suffix_found {
   std::size_t at;
   git_service service;
@@ -132,6 +158,8 @@ boost::system::result<suffix_found, target_error> find_suffix(std::string_view p
   }
   const std::size_t object_at = find_object_file(path);
   if (object_at != std::string_view::npos) return suffix_found{object_at, git_service::dumb};
+  const std::size_t gitlab_at = find_gitlab_lfs(path);
+  if (gitlab_at != std::string_view::npos) return suffix_found{gitlab_at, git_service::lfs};
   return target_error::not_git;
 }
 

@@ -1,12 +1,15 @@
 #include "proxy/log/line.hpp"
 
+#include <array>
 #include <boost/json/serialize.hpp>
+#include <charconv>
 #include <cstdio>
 
 namespace tankard::proxy::log {
 namespace {
 
 constexpr std::size_t longest_value = 4096;
+constexpr std::size_t usual_line = 512;
 constexpr std::string_view replacement = "\xef\xbf\xbd";
 
 template <class... F>
@@ -35,10 +38,26 @@ std::size_t sequence(std::string_view s) {
   return overlong || surrogate || too_large || c1_control ? 0 : length;
 }
 
-std::string number(double d) {
-  char text[32];
-  auto const n = std::snprintf(text, sizeof text, "%.3f", d);
-  return {text, static_cast<std::size_t>(n)};
+template <class... Format>
+void append_number(std::string& out, auto value, Format... format) {
+  std::array<char, 400> text;  // the largest double has 309 digits before the point
+  auto const end = std::to_chars(text.data(), text.data() + text.size(), value, format...).ptr;
+  out.append(text.data(), end);
+}
+
+/// Bytes that have to be cleaned or escaped.
+constexpr auto odd_bytes = [] {
+  std::array<bool, 256> odd{};
+  for (std::size_t b = 0; b < odd.size(); ++b) odd[b] = b < 0x20 || b >= 0x7f || b == '"' || b == '\\';
+  return odd;
+}();
+
+/// Most values of most lines.
+bool is_plain(std::string_view text) noexcept {
+  if (text.size() > longest_value) return false;
+  for (char const c : text)
+    if (odd_bytes[byte(c)]) return false;
+  return true;
 }
 
 std::string quoted_text(std::string_view raw) {
@@ -60,17 +79,20 @@ std::string quoted_text(std::string_view raw) {
   return plain && !escaped ? out : '"' + out + '"';
 }
 
-std::string text_value(const field& f) {
-  return std::visit(
-      overloaded{[](std::string_view s) { return quoted_text(s); }, [](std::uint64_t n) { return std::to_string(n); },
-                 [](double d) { return number(d); }, [](bool b) { return std::string{b ? "true" : "false"}; }},
+void append_value(std::string& out, const field& f, auto&& append_text) {
+  std::visit(
+      overloaded{[&](std::string_view s) { append_text(out, s); }, [&](std::uint64_t n) { append_number(out, n); },
+                 [&](double d) { append_number(out, d, std::chars_format::fixed, 3); },
+                 [&](bool b) { out += b ? "true" : "false"; }},
       f.value);
 }
 
-std::string json_value(const field& f) {
-  if (auto const* s = std::get_if<std::string_view>(&f.value))
-    return boost::json::serialize(boost::json::string_view{clean(*s)});
-  return text_value(f);
+void append_json_text(std::string& out, std::string_view text) {
+  if (is_plain(text)) {
+    out.append("\"").append(text).append("\"");
+  } else {
+    out += boost::json::serialize(boost::json::string_view{clean(text)});
+  }
 }
 
 }  // namespace
@@ -89,12 +111,16 @@ std::string clean(std::string_view text) {
 }
 
 std::string as_json(std::span<const field> fields) {
-  std::string out = "{";
+  std::string out;
+  out.reserve(usual_line);
+  out += '{';
   for (auto const& f : fields) {
     if (out.size() > 1) out += ',';
-    out.append("\"").append(f.name).append("\":").append(json_value(f));
+    out.append("\"").append(f.name).append("\":");
+    append_value(out, f, append_json_text);
   }
-  return out + "}";
+  out += '}';
+  return out;
 }
 
 std::string as_text(std::span<const field> fields) {
@@ -103,7 +129,7 @@ std::string as_text(std::span<const field> fields) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (i != 0) out += ' ';
     if (i >= nameless) out.append(fields[i].name).append("=");
-    out += text_value(fields[i]);
+    append_value(out, fields[i], [](std::string& to, std::string_view text) { to += quoted_text(text); });
   }
   return out;
 }

@@ -1,7 +1,7 @@
 #pragma once
 // The log: one line for each request, one for each change of state. Lines go to stderr, whole, in the order of the
-// calls. Never a header value, a query, or anything of a credential: callers pass names, counts and causes only.
-// Thread-safe. Does not throw.
+// calls; those of requests a few milliseconds later, several at once (line_writer.hpp). Never a header value, a query,
+// or anything of a credential: callers pass names, counts and causes only. Thread-safe. Does not throw.
 
 #include <functional>
 #include <initializer_list>
@@ -17,6 +17,7 @@
 namespace tankard::proxy::log {
 
 enum class level : std::uint8_t { debug, info, warning, error };
+class line_writer;
 std::string_view to_string(level l) noexcept;
 /// info where the word is none of ours.
 level level_named(std::string_view word) noexcept;
@@ -41,11 +42,13 @@ class logger {
   void log_event(level l, std::string_view event, std::initializer_list<field> fields = {}) const noexcept;
 
  private:
-  void write(level l, std::string_view event, std::span<const field> fields) const noexcept;
+  /// The first field is the time, to be filled in.
+  void write(level l, std::span<field> fields) const noexcept;
 
   const cache::clock& clock_;
   level least_;
   bool json_;
+  std::shared_ptr<line_writer> lines_;  // null where `out_` is somebody else's
   sink out_;
 };
 

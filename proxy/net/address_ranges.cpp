@@ -113,6 +113,7 @@ boost::system::result<address_ranges, std::string> address_ranges::parse(const s
 
 bool address_ranges::contains(std::string_view address) const noexcept {
   if (address == unix_peer) return unix_;
+  if (ranges_.empty()) return false;
   auto const a = read_peer(address);
   return a && std::ranges::any_of(
                   ranges_, [&](const range& r) { return r.v4 == a->v4 && network_of(a->bytes, r.length) == r.base; });

@@ -8,7 +8,7 @@ namespace {
 fetch_plan online(const protocol::fetch_request& asked, const fetch_facts& f) {
   if (f.own_refs) return {fetch_action::stream, reason::credential};
   if (!f.may_see) return {fetch_action::stream, f.why_not};
-  if (!asked.bypass_args.empty()) return {fetch_action::stream, reason::unsupported_argument};
+  if (!asked.bypass_args.empty() || !f.offered) return {fetch_action::stream, reason::unsupported_argument};
   if (asked.format != protocol::object_format::sha1) return {fetch_action::stream, reason::sha256_store};
   if (!asked.server_options.empty()) return {fetch_action::stream, reason::unsupported_argument};
   if (f.has_store && f.wants_allowed && f.wants_servable) return {fetch_action::local, reason::none};
@@ -23,18 +23,33 @@ fetch_plan offline(const protocol::fetch_request& asked, const fetch_facts& f) {
   if (!f.offline_mode) return {fetch_action::refuse, f.outage};
   if (!f.may_see) return {fetch_action::refuse, f.why_not};
   if (f.own_refs) return {fetch_action::refuse, reason::object_missing};
-  bool const understood = asked.format == protocol::object_format::sha1 && asked.server_options.empty() &&
+  bool const understood = f.offered && asked.format == protocol::object_format::sha1 && asked.server_options.empty() &&
                           store_understands(asked.bypass_args);
   if (!understood) return {fetch_action::refuse, reason::unsupported_argument};
   if (f.has_store && f.wants_allowed && f.wants_servable) return {fetch_action::local, f.outage};
   return {fetch_action::refuse, reason::object_missing};
 }
 
+bool cuts_history(const protocol::fetch_request& asked) {
+  return asked.deepen || asked.deepen_since || !asked.shallow.empty() ||
+         std::ranges::any_of(asked.bypass_args, [](const std::string& arg) {
+           return arg.starts_with("deepen-not ") || arg == "deepen-relative";
+         });
+}
+
 }  // namespace
+
+bool uses_only_offered(const protocol::fetch_request& asked, const protocol::v2_advertisement& upstream) {
+  auto const offers = [&](std::string_view word) { return upstream.capabilities.value_has_word("fetch", word); };
+  bool const filters = !asked.filter.empty();
+  return (!filters || offers("filter")) && (!cuts_history(asked) || offers("shallow")) &&
+         (!asked.wait_for_done || offers("wait-for-done")) &&
+         (asked.server_options.empty() || upstream.capabilities.has("server-option"));
+}
 
 bool store_understands(const std::vector<std::string>& bypass_args) {
   return std::all_of(bypass_args.begin(), bypass_args.end(), [](const std::string& arg) {
-    return arg.starts_with("deepen-not ") || arg == "deepen-relative" || arg.starts_with("filter=sparse:oid=");
+    return arg.starts_with("deepen-not ") || arg == "deepen-relative" || arg.starts_with("filter=");
   });
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "protocol/advertisement.hpp"
 #include "protocol/fetch_request.hpp"
 #include "proxy/outcome.hpp"
 
@@ -16,6 +17,7 @@ struct fetch_facts {
   bool offline_mode = true;
   bool may_see = false;  ///< whoever asks may be shown what is kept, and what is fetched for him may be added to it
   proxy::reason why_not = proxy::reason::not_public;  ///< where not
+  bool offered = true;    ///< the request uses nothing that upstream does not offer: uses_only_offered
   bool own_refs = false;  ///< refs differ by who asks (auth.scope = "user"): nothing is kept, nothing is shared
   bool has_store = false;
   bool wants_allowed = false;   ///< every want is a tip of the table, a leased former tip, or reachable from a tip
@@ -41,5 +43,10 @@ fetch_plan plan_fetch(const protocol::fetch_request& asked, const fetch_facts& f
 /// True where the arguments that are upstream's to answer are all ones that git's own upload-pack would answer from a
 /// complete repository, so that in an outage the store may.
 bool store_understands(const std::vector<std::string>& bypass_args);
+
+/// Whether upstream offers what the request uses: filters, depths, wait-for-done, server options. A store can do more
+/// than many an upstream, and what upstream forbids stays forbidden. (Other arguments are upstream's to answer as it
+/// is.)
+bool uses_only_offered(const protocol::fetch_request& asked, const protocol::v2_advertisement& upstream);
 
 }  // namespace tankard::proxy::plan

@@ -37,14 +37,13 @@ bool is_fresh(const cache::snapshot& snapshot, const viewer& who, cache::boot_po
 }
 
 ls_refs_plan plan_ls_refs(const protocol::ls_refs_request& asked, const viewer& who, const cache::snapshot* snapshot,
-                          const upstream::admission& admitted, const ls_refs_policy& policy,
-                          const cache::clock& clock) {
+                          const upstream::admission& admitted, const ls_refs_policy& policy, const cache::clock& clock,
+                          const known_lookup& known) {
   // A slow upstream is one that answers, but not in time: what is shown meanwhile is bounded like an outage in part.
   obstacle const in_the_way =
       admitted.admitted ? obstacle{upstream::outage_scope::repository, false} : obstacle_of(admitted);
   bool const shown = may_see(snapshot, who, in_the_way, clock);
-  auto const since =
-      shown && !is_upstreams(asked) ? snapshot->table->knows(asked, policy.empty_lists_all) : std::nullopt;
+  auto const since = shown && !is_upstreams(asked) ? known() : std::nullopt;
   if (admitted.admitted) {
     if (is_upstreams(asked)) return {ls_refs_action::relay, reason::unsupported_argument, since};
     if (since && is_fresh(*snapshot, who, *since, policy.max_age, clock)) {

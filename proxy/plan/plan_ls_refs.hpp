@@ -1,7 +1,8 @@
 #pragma once
-// What to do with an ls-refs question (DESIGN 4, "Flow"): a pure decision, carried out by handlers/ls_refs.cpp.
+// What to do with an ls-refs question (DESIGN 4, "Flow"): a pure decision, carried out by handlers/listing.cpp.
 
 #include <chrono>
+#include <functional>
 #include <optional>
 
 #include "cache/listing/snapshot.hpp"
@@ -15,7 +16,6 @@ struct ls_refs_policy {
   std::chrono::nanoseconds max_age{0};  ///< an answer this young is fresh; 0 = always ask
   std::chrono::nanoseconds ttl{};       ///< beyond it a stale answer is also warned of and counted
   bool offline_mode = true;             ///< outages may be answered from memory
-  bool empty_lists_all = false;  ///< a listing without prefix shows all that a prefix would (kind, or git's own server)
 };
 
 enum class ls_refs_action : std::uint8_t {
@@ -34,9 +34,14 @@ struct ls_refs_plan {
   std::optional<cache::boot_point> known_since;
 };
 
+/// Since when the table of the snapshot knows all that is asked for (ref_table::knows). Looked up only for those who
+/// may see it.
+using known_lookup = std::function<std::optional<cache::boot_point>()>;
+
 /// `snapshot` may be null. `admitted` says whether the upstream may be asked now.
 ls_refs_plan plan_ls_refs(const protocol::ls_refs_request& asked, const viewer& who, const cache::snapshot* snapshot,
-                          const upstream::admission& admitted, const ls_refs_policy& policy, const cache::clock& clock);
+                          const upstream::admission& admitted, const ls_refs_policy& policy, const cache::clock& clock,
+                          const known_lookup& known);
 
 /// Whether something known since `since` may be shown without asking: young enough, not asked about access lately
 /// enough, and no push came since.

@@ -233,7 +233,7 @@ error_code listing_service::take_in_refs(const question& q, listing_outcome& o, 
   o.body = std::make_shared<const std::string>(std::move(answer.body));
   o.listing = std::make_shared<const protocol::ls_refs_response>(std::move(*parsed));
   auto const taken = answer_to(q, o, *q.refs);
-  take_in_listing(q, o, [&](const cache::snapshot_ptr& former) {
+  take_in_listing(q, o, taken.question, [&](const cache::snapshot_ptr& former) {
     return cache::apply_listing(former, q.repo.key, taken, s_.clock);
   });
   return {};
@@ -249,10 +249,14 @@ cache::listing_answer listing_service::answer_to(const question& q, const listin
           .keep_private = !q.who->anonymous()};
 }
 
-void listing_service::take_in_listing(const question& q, listing_outcome& o, const listing_change& apply) {
+void listing_service::take_in_listing(const question& q, listing_outcome& o, const protocol::ls_refs_request& asked,
+                                      const listing_change& apply) {
   cache::applied_listing applied;
+  bool const lags = s_.pushes.outdate(q.repo.key, asked, *o.listing, s_.clock.now());
+  if (lags) note_lagging(s_, q.repo.key);
   auto change = [&](const cache::snapshot_ptr& former) {
-    applied = apply(former);
+    applied =
+        lags ? cache::applied_listing{.next = former, .changed = false, .kept = false, .older = true} : apply(former);
     return applied.next;
   };
   auto const now_kept = s_.listings.update(q.repo.key, change);
@@ -274,8 +278,11 @@ void listing_service::confirm_public(const question& q, const listing_outcome& o
   auto const ask = [](listing_service& self, question mine) -> awaitable<void> {
     co_await self.wait_for(std::move(mine), self.s_.settings.time.ls_refs_total);
   };
-  auto asking = ask(*this, question{q.repo, auth::nobody(), q.refs, q.headers, q.version});
-  s_.background.spawn(s_.runtime.next().get_executor(), std::move(asking));
+  auto const begin = [this, ask, mine = question{q.repo, auth::nobody(), q.refs, q.headers, q.version}] {
+    auto asking = ask(*this, mine);
+    s_.background.spawn(s_.runtime.next().get_executor(), std::move(asking));
+  };
+  if (!s_.pushes.defer(q.repo.key, "confirm-public", begin, s_.clock.now())) begin();
 }
 
 error_code listing_service::take_in_info_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer) {
@@ -307,7 +314,7 @@ void listing_service::take_in_old_listing(const question& q, listing_outcome& o,
   auto taken = answer_to(q, o, cache::whole_listing());
   auto const offer = protocol::v0_offer(told.capabilities);
   auto const canonical = cache::info_refs_canonical(q.version);
-  take_in_listing(q, o, [&](const cache::snapshot_ptr& former) {
+  take_in_listing(q, o, cache::whole_listing(), [&](const cache::snapshot_ptr& former) {
     taken.listing = cache::listing_of(told, former && !former->gone ? former->table.get() : nullptr);
     auto applied = cache::apply_listing(former, q.repo.key, taken, s_.clock);
     if (!applied.kept) return applied;

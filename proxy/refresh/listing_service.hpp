@@ -89,7 +89,9 @@ class listing_service {
   void take_in_old_listing(const question& q, listing_outcome& o, const protocol::v0_advertisement& told);
   /// What upstream lists to whoever asked. `apply` is given the former snapshot.
   using listing_change = std::function<cache::applied_listing(const cache::snapshot_ptr&)>;
-  void take_in_listing(const question& q, listing_outcome& o, const listing_change& apply);
+  /// `asked`: what the listing in `o` answers.
+  void take_in_listing(const question& q, listing_outcome& o, const protocol::ls_refs_request& asked,
+                       const listing_change& apply);
   cache::listing_answer answer_to(const question& q, const listing_outcome& o, protocol::ls_refs_request asked) const;
   void confirm_public(const question& q, const listing_outcome& o, const cache::snapshot& kept);
   void take_denial(const question& q, const listing_outcome& o, const upstream::whole_answer& answer);

@@ -31,6 +31,7 @@ awaitable<void> poller::run() {
     for (auto& site : s_.upstreams) {
       for (auto& repo : site->health.due_probes()) s_.background.spawn(ex, probe(*site, std::move(repo)));
     }
+    for (auto const& job : s_.pushes.due(s_.clock.now())) job();
     timer.expires_after(tick);
     co_await timer.async_wait(use_nothrow);
   }

@@ -109,7 +109,20 @@ awaitable<void> sync_service::follow_listing(repo_ref repo, auth::identity_ptr w
   };
   auto const store = co_await s_.pool.run(std::move(find));
   if (!store) co_return;
-  enlist(repo, who, listed, missing_tips(*listed->table, store->view(), s_.settings.syncing.mirror_refs));
+  auto const missing = missing_tips(*listed->table, store->view(), s_.settings.syncing.mirror_refs);
+  // More pushes may follow, and a replica may not have this one yet. Who wants it before does not wait: ensure().
+  auto const later = [this, repo, who] { follow_later(repo, who); };
+  bool const waits = !missing.empty() && s_.pushes.defer(repo.key, "sync", later, s_.clock.now());
+  if (!waits) enlist(repo, who, listed, missing);
+}
+
+void sync_service::follow_later(const repo_ref& repo, const auth::identity_ptr& who) {
+  auto following = [](sync_service& self, repo_ref of, auth::identity_ptr asker) -> awaitable<void> {
+    auto listed = co_await self.s_.listing->find(of.key);
+    if (listed && !listed->gone) co_await self.follow_listing(std::move(of), std::move(asker), std::move(listed));
+  };
+  auto task = following(*this, repo, who);
+  s_.background.spawn(s_.runtime.next().get_executor(), std::move(task));
 }
 
 void sync_service::generation_changed(cache::repo_key key, std::string generation) {

@@ -105,6 +105,7 @@ class sync_service {
   awaitable<void> adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
                         cache::spool_ptr answer, std::vector<protocol::object_id> wants);
   awaitable<void> follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
+  void follow_later(const repo_ref& repo, const auth::identity_ptr& who);
   awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);
 
   services& s_;

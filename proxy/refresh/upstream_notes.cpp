@@ -71,6 +71,10 @@ void note_answer(services& s, const repo_ref& repo, operation op, const std::str
   count(s, repo, op, result_of(meaning.what), took);
 }
 
+void note_lagging(const services& s, const cache::repo_key& key) {
+  s.logs.log_event(log::level::info, "listing-lags", {{"repo", key.text()}});
+}
+
 void note_keep_failed(const services& s, const cache::repo_key& key, std::string_view cause) {
   s.logs.log_event(log::level::warning, "keep-failed", {{"repo", key.text()}, {"cause", cause}});
 }

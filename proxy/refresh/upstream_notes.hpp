@@ -23,6 +23,9 @@ void note_answer(services& s, const repo_ref& repo, operation op, const std::str
                  const upstream::response_head& head, const upstream::classified& meaning,
                  std::chrono::nanoseconds took);
 
+/// One log line where a listing is older than what was pushed: it is answered, and not kept.
+void note_lagging(const services& s, const cache::repo_key& key);
+
 /// One log line where something could not be kept or brought up to date: clients are served, but not from here.
 void note_keep_failed(const services& s, const cache::repo_key& key, std::string_view cause);
 

@@ -51,6 +51,8 @@ struct request {
   enum class body_kind : std::uint8_t { none, whole, length, chunked } kind = body_kind::none;
   std::string_view body{};   ///< for `whole`: must live until read_head() returned
   std::uint64_t length = 0;  ///< for `length`
+  /// Of a streamed body: the server is asked (`Expect: 100-continue`) whether it wants it; see wait_to_send().
+  bool expects_continue = false;
 };
 
 struct response_head {
@@ -67,6 +69,10 @@ class call {
   /// the connection broke (an early answer may still be readable).
   virtual awaitable<outcome_of<void>> write(asio::const_buffer data) = 0;
   virtual awaitable<outcome_of<void>> finish_request() = 0;
+  /// With expects_continue, before the body: waits for the server's word, as long as `limit`, since not every server
+  /// gives it. False where it has answered already, or is gone: it wants no body. REQUIRES: read_head() is pending, or
+  /// will be.
+  virtual awaitable<bool> wait_to_send(std::chrono::milliseconds limit) = 0;
   /// The head of the answer. May be called while a body is still being written (an early 401 or 413). 1xx are skipped.
   virtual awaitable<outcome_of<response_head>> read_head() = 0;
   /// A part of the body, transfer-decoded, as soon as there is any; 0 = proper end, which must be read for the

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t head_read_size = 16u << 10;
 constexpr std::size_t body_read_size = 64u << 10;
 /// A request that cannot be sent again goes out on a connection only if that was used just now.
-constexpr std::chrono::seconds fresh_enough = 5s;
+constexpr std::chrono::seconds fresh_enough = 1s;
 
 }  // namespace
 
@@ -41,6 +41,7 @@ exchange::exchange(std::shared_ptr<client_core> core, const asio::any_io_executo
       pool_(core_->pool_of(ex)),
       left_(req_.length),
       is_somebodys_(authenticates_connection(req_.headers)),
+      hearing_(ex),
       limit_(ex, [this] { on_deadline(); }) {}
 
 exchange::~exchange() {
@@ -90,7 +91,8 @@ failure exchange::explain(error_code ec) const {
 }
 
 void exchange::abort() noexcept {
-  aborted_ = true;
+  aborted_ = answered_ = true;
+  hear();
   limit_.disarm();
   if (conn_) conn_->stream.close();
 }
@@ -180,6 +182,18 @@ awaitable<outcome_of<void>> exchange::finish_request() {
   co_return outcome_of<void>{};
 }
 
+void exchange::hear() noexcept {
+  heard_ = true;
+  hearing_.cancel();
+}
+
+awaitable<bool> exchange::wait_to_send(std::chrono::milliseconds limit) {
+  if (!req_.expects_continue) co_return true;
+  hearing_.expires_after(limit);
+  while (!heard_ && std::chrono::steady_clock::now() < hearing_.expiry()) co_await hearing_.async_wait(use_nothrow);
+  co_return !answered_;
+}
+
 // ---- answer ----
 
 /// Only where the server cannot have begun to answer, and the whole request is still here.
@@ -221,10 +235,13 @@ awaitable<outcome_of<void>> exchange::receive_head() {
     auto const complete = reader_->parse_head();
     if (!complete) result = complete.error();
     if (!complete || *complete) break;
+    if (reader_->said_continue() && !heard_) hear();
     result = co_await receive_more(head_read_size);
     if (!result) break;
   }
   reading_ = reading::nothing;
+  answered_ = true;
+  hear();
   if (!result) {
     read_failure_ = result.error();
     conn_->stream.close();

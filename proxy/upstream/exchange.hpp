@@ -6,6 +6,8 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +28,7 @@ class exchange final : public call {
 
   awaitable<outcome_of<void>> write(asio::const_buffer data) override;
   awaitable<outcome_of<void>> finish_request() override;
+  awaitable<bool> wait_to_send(std::chrono::milliseconds limit) override;
   awaitable<outcome_of<response_head>> read_head() override;
   awaitable<outcome_of<std::size_t>> read(asio::mutable_buffer into) override;
   void abort() noexcept override;
@@ -48,6 +51,7 @@ class exchange final : public call {
   bool is_reusable() const;
   void watch();
   void arm(std::chrono::milliseconds limit);
+  void hear() noexcept;
   void on_deadline();
   failure explain(error_code ec) const;
 
@@ -64,12 +68,15 @@ class exchange final : public call {
   bool request_done_ = false;
   bool aborted_ = false;
   bool head_read_ = false;
+  bool heard_ = false;     // an interim answer, the head, or the end of the connection: the body waits no longer
+  bool answered_ = false;  // not an interim one
   reading reading_ = reading::nothing;
   std::optional<failure> write_failure_;
   std::optional<failure> read_failure_;
   std::optional<failure> timeout_;
   std::chrono::milliseconds armed_for_{};
-  net::deadline limit_;  // last: its callback uses the rest
+  asio::steady_timer hearing_;  // cancelled when something was heard
+  net::deadline limit_;         // last: its callback uses the rest
 };
 
 }  // namespace tankard::proxy::upstream

@@ -88,6 +88,7 @@ outcome_of<std::string> request_head(const request& req, std::string_view host) 
     append(out, {name, ": ", value, "\r\n"});
   }
   append_framing(out, req);
+  if (req.expects_continue) out += "Expect: 100-continue\r\n";
   out += "\r\n";
   return out;
 }

@@ -40,6 +40,7 @@ outcome_of<bool> response_reader::parse_head() {
       if (auto const bad = reject_framing()) return *bad;
       return true;
     }
+    if (status == 100) said_continue_ = true;
     if (++interim_ > max_interim) return malformed("too many interim answers");
     restart();
   }

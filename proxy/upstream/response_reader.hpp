@@ -32,7 +32,8 @@ class response_reader {
   /// The peer closed. Success where that is how this body ends; `clean` is false where TLS was cut off.
   outcome_of<void> on_close(bool clean);
 
-  bool got_some() const noexcept { return got_some_; }  ///< any byte of an answer, interim ones too
+  bool got_some() const noexcept { return got_some_; }            ///< any byte of an answer, interim ones too
+  bool said_continue() const noexcept { return said_continue_; }  ///< a 100 came
   bool done() const noexcept { return parser_->is_done(); }
   bool keeps_connection() const;  ///< REQUIRES: done()
 
@@ -45,6 +46,7 @@ class response_reader {
   std::size_t max_header_bytes_;
   bool to_head_;
   bool got_some_ = false;
+  bool said_continue_ = false;
   unsigned interim_ = 0;
   std::optional<parser> parser_;
 };

@@ -86,6 +86,17 @@ class fake_exchange : public proxy::http::exchange {
     co_return result<void>{};
   }
 
+  awaitable<result<void>> respond_lines(unsigned code, std::string_view lines, std::string_view text) override {
+    fields parsed;
+    while (!lines.empty()) {
+      auto const line = lines.substr(0, lines.find("\r\n"));
+      auto const colon = line.find(": ");
+      parsed.insert(std::string(line.substr(0, colon)), std::string(line.substr(colon + 2)));
+      lines.remove_prefix(line.size() + 2);
+    }
+    return respond(code, std::move(parsed), text);
+  }
+
   awaitable<result<void>> start(unsigned code, std::string_view phrase, fields answer_headers,
                                 std::optional<std::uint64_t> whole) override {
     if (is_started_) co_return error_code{asio::error::already_started};

@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/detached.hpp>
@@ -165,7 +166,43 @@ TEST(Subprocess, NicenessAndMemoryLimitReachTheChild) {
   auto o = shell("read go; nice; ulimit -v");
   o.niceness = 7;
   o.max_memory = std::size_t{512} << 20;
-  EXPECT_EQ(test::run(io, run_child(o, "go\n")).out, "7\n524288\n");
+  auto const nice = std::to_string(std::max(7, ::getpriority(PRIO_PROCESS, 0)));
+  EXPECT_EQ(test::run(io, run_child(o, "go\n")).out, nice + "\n524288\n");
+}
+
+/// What a child says of its niceness that was to have 7, where tankard is as nice as this and no superuser.
+std::string niceness_below(int own) {
+  int ends[2];
+  EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  auto const pid = ::fork();  // its niceness and its user are for good
+  if (pid == 0) {
+    constexpr uid_t nobody = 65534;
+    bool const set = ::setpriority(PRIO_PROCESS, 0, own) == 0;
+    if (!set || (::geteuid() == 0 && ::setresuid(nobody, nobody, nobody) != 0)) ::_exit(1);
+    asio::io_context io;
+    auto o = shell("read go; nice");
+    o.niceness = 7;
+    auto const said = test::run(io, run_child(o, "go\n"));
+    auto const text = said.out + said.err;
+    ::_exit(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::string out(4096, '\0');
+  auto const n = ::read(ends[0], out.data(), out.size());
+  out.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  ::close(ends[0]);
+  int status = 0;
+  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0);
+  return out;
+}
+
+TEST(Subprocess, AChildIsNoLessNiceThanTankardAndNeedsNoRightForThat) {
+  int const here = ::getpriority(PRIO_PROCESS, 0);  // who runs the tests may be nice
+  for (int const own : {0, 7, 15}) {
+    auto const tankards = std::max(own, here);
+    EXPECT_EQ(niceness_below(tankards), std::to_string(std::max(tankards, 7)) + "\n");
+  }
 }
 
 TEST(Subprocess, WaitKillsAChildThatOutstaysItsLimit) {

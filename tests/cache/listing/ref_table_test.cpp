@@ -112,6 +112,17 @@ TEST(RefTable, AMirrorAfterAPlainListingDependsOnTheKind) {
   EXPECT_FALSE(t->knows(ask_clone(), false));
 }
 
+TEST(RefTable, APlainListingAfterAMirrorDependsOnTheKind) {
+  auto const t = ref_table().with_listing(ask({"HEAD", "refs/"}), small_repo, at(10));
+  EXPECT_EQ(t->knows(ask(), true), at(10));
+  EXPECT_FALSE(t->knows(ask(), false)) << "a plain listing may hide what a mirror is shown";
+  auto const later = t->with_listing(ask({"refs/"}), small_repo, at(20));
+  EXPECT_EQ(later->knows(ask(), true), at(10)) << "as old as its older part";
+  EXPECT_FALSE(ref_table().with_listing(ask({"refs/"}), small_repo, at(10))->knows(ask(), true)) << "HEAD is not known";
+  EXPECT_FALSE(after_clone()->knows(ask(), true)) << "all of refs/ is not known";
+  EXPECT_EQ(t->with_listing(ask(), small_repo, at(30))->knows(ask(), true), at(30));
+}
+
 TEST(RefTable, APlainListingLeavesNarrowerKnowledgeAtItsAge) {
   auto const t = after_clone(10)->with_listing(ask(), small_repo, at(20));
   EXPECT_EQ(t->knows(ask_clone(), false), at(10));

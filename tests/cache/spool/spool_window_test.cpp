@@ -75,6 +75,23 @@ TEST_F(SpoolWindow, GoesOnInTheRoomThatItsReadersLeave) {
   EXPECT_EQ(budget->stats().windowed, 1u);
 }
 
+TEST_F(SpoolWindow, IsMadeOfAnyThatTakesRoomFromOthers) {
+  allow(100 * piece);
+  auto w = create();
+  w->become_window();
+  EXPECT_FALSE(w->target()->windowed()) << "nobody follows: there is nothing to be freed";
+  auto const a = begin_read(w->target());
+  wait_for(*begin_piece(*w));
+  w->become_window();
+  EXPECT_TRUE(w->target()->windowed());
+  EXPECT_FALSE(w->target()->follow());
+  wait_for(*begin_piece(*w));
+  w->seal();
+  test::run_until(io, [&] { return a->done; });
+  EXPECT_EQ(a->got.bytes, pattern(2 * piece));
+  EXPECT_EQ(w->target()->fd(), -1) << "it is not kept";
+}
+
 TEST_F(SpoolWindow, IsNeverKeptAndGoesWithItsLastFollower) {
   auto w = create();
   auto const s = w->target();

@@ -67,8 +67,27 @@ TEST_F(RepoStore, ServesTipsAndTheirHistoryAndNothingElse) {
   auto const blob = source.oid("main:one");
   source.git("tag -a v2 -m v2 v1^{}~1");
   auto const unknown = source.oid("v2");
-  EXPECT_TRUE(store->not_servable({first, second, tag}).empty());
-  EXPECT_EQ(store->not_servable({tree, first, blob, unknown}), (oid_list{tree, blob, unknown}));
+  EXPECT_TRUE(store->not_servable({first, second, tag, tree, blob}).empty());
+  std::ofstream(source.path() / "stray") << "in no commit";
+  auto const stray = *object_id::from_hex(in_store(store, "hash-object -w --no-filters stray"));
+  ASSERT_EQ(store->existing({stray}), oid_list{stray});
+  EXPECT_EQ(store->not_servable({first, unknown, stray, tree}), (oid_list{unknown, stray}));
+}
+
+TEST_F(RepoStore, ServesTreesAndBlobsOnlyOfWhatIsVerified) {
+  auto const third = source.commit("three", "3");
+  source.commit("three", "4");
+  oid_list const newer{source.oid("main~1^{tree}"), source.oid("main~1:three"), source.oid("main:three")};
+  auto const pack = source.pack("main ^" + second.hex());
+  std::ofstream(store->folder() / "objects/pack/pack-in.pack", std::ios::binary) << pack;
+  source.git("index-pack " + (store->folder() / "objects/pack/pack-in.pack").string());
+  git_repository::forget(store->folder());  // looked at anew
+  ASSERT_EQ(store->existing(newer), newer);
+  EXPECT_EQ(store->not_servable(newer), newer) << "that an object is there says nothing";
+  fs::remove(store->folder() / "objects/pack/pack-in.pack");
+  fs::remove(store->folder() / "objects/pack/pack-in.idx");
+  ASSERT_TRUE(sync(store, source.pack(third.hex() + " ^" + second.hex()), {third}));
+  EXPECT_EQ(store->not_servable(newer), oid_list{newer.back()});
 }
 
 TEST_F(RepoStore, TellsWhichWantsAreNotBelowTheGivenTips) {
@@ -80,7 +99,11 @@ TEST_F(RepoStore, TellsWhichWantsAreNotBelowTheGivenTips) {
   EXPECT_EQ(store->unreachable({first, second, tag}, {tag}), oid_list{})
       << "tags are followed, and are tips themselves";
   EXPECT_EQ(store->unreachable({second, first}, {first}), oid_list{second});
-  EXPECT_EQ(store->unreachable({tree, first, unknown, tag, wide}, {second}), (oid_list{tree, unknown, tag, wide}));
+  EXPECT_EQ(store->unreachable({tree, first, unknown, tag, wide}, {second}), (oid_list{unknown, tag, wide}));
+  auto const newer = source.oid("main:two");
+  EXPECT_EQ(store->unreachable({newer, tree, source.oid("main~1^{tree}"), source.oid("main:one")}, {first}),
+            (oid_list{newer, tree}))
+      << "what only a later commit holds";
   EXPECT_EQ(store->unreachable({unknown, first}, {unknown, second}), oid_list{}) << "a tip that is not here is a tip";
   EXPECT_EQ(store->unreachable({first}, {}), oid_list{first});
 }
@@ -279,6 +302,7 @@ TEST_F(RepoStore, FindGivesOneObjectToAllAndOthersGenerationsAreTrashed) {
   }();
   EXPECT_EQ(stores->stats().repositories, 2u);
   EXPECT_EQ(stores->stats().bytes, store->disk_bytes() + older->disk_bytes());
+  EXPECT_EQ(stores->bytes_of(*store), store->disk_bytes());
   stores->trash_others(key, generation);
   EXPECT_EQ(stores->find(key, "00000000000000aa"), nullptr);
   EXPECT_EQ(stores->find(key, generation), store);

@@ -55,6 +55,24 @@ TEST_F(StoreEviction, TheLongestUnusedGoesFirst) {
   EXPECT_EQ(stores->find(key_of("a"), generation), nullptr);
 }
 
+TEST_F(StoreEviction, OnlyAnOpenStoreIsFoundWithoutBlocking) {
+  make("a");
+  EXPECT_NE(stores->find_open(key_of("a"), generation).value_or(nullptr), nullptr) << "it was opened when it was made";
+  EXPECT_EQ(stores->find_open(key_of("a"), "another"), repo_store_ptr()) << "there is none, which needs no look at it";
+  restart_with_clock();
+  EXPECT_EQ(stores->find_open(key_of("a"), generation), std::nullopt);
+  EXPECT_NE(stores->find(key_of("a"), generation), nullptr);
+  EXPECT_NE(stores->find_open(key_of("a"), generation).value_or(nullptr), nullptr);
+  EXPECT_EQ(evict(), "example/a");
+  EXPECT_EQ(stores->find_open(key_of("a"), generation), repo_store_ptr());
+}
+
+TEST_F(StoreEviction, FindingAnOpenStoreIsAUse) {
+  for (auto const* name : {"a", "b"}) make(name);
+  EXPECT_TRUE(stores->find_open(key_of("a"), generation));
+  EXPECT_EQ(evict(), "example/b");
+}
+
 TEST_F(StoreEviction, OneThatIsHeldStays) {
   for (auto const* name : {"a", "b"}) make(name);
   auto held = stores->find(key_of("a"), generation);

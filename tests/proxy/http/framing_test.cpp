@@ -43,6 +43,14 @@ TEST(Framing, HeadsAreWrittenLineByLine) {
   EXPECT_NE(answer_head(200, "", headers, framing).find("Connection: keep-alive\r\n"), std::string::npos);
 }
 
+TEST(Framing, ReadyLinesAreSentAsTheyAre) {
+  answer_framing framing;
+  framing.length = 1234567890123;
+  auto const head = answer_head(200, "X-A: b\r\nX-C: d\r\n", framing);
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200 OK\r\nX-A: b\r\nX-C: d\r\nDate: ")) << head;
+  EXPECT_TRUE(head.ends_with(" GMT\r\nContent-Length: 1234567890123\r\nConnection: close\r\n\r\n")) << head;
+}
+
 TEST(Framing, ADateIsAddedWhereNoneIs) {
   const std::string head = answer_head(200, "", {}, {});
   EXPECT_NE(head.find("\r\nDate: "), std::string::npos);

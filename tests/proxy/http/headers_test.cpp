@@ -135,6 +135,11 @@ TEST(Headers, NoCacheIsWhatGitsServerSends) {
   EXPECT_EQ(headers["Pragma"], "no-cache");
   EXPECT_EQ(headers["Expires"], "Fri, 01 Jan 1980 00:00:00 GMT");
   EXPECT_EQ(headers.count("Cache-Control"), 1u);
+  fields only;
+  add_no_cache(only);
+  std::string lines;
+  for (auto const& f : only) lines.append(f.name_string()).append(": ").append(f.value()).append("\r\n");
+  EXPECT_EQ(lines, no_cache_lines);
 }
 
 }  // namespace

@@ -77,6 +77,26 @@ TEST_F(ServerAnswers, HeadHasTheLengthAndNoBody) {
   EXPECT_EQ(client.read_answer().body, "body");
 }
 
+TEST_F(ServerAnswers, ReadyLinesAndALargeBodyArriveWhole) {
+  std::string const large(8u << 20, 'x');  // more than any socket takes at once
+  auto handler = [&large](http::exchange& x) -> awaitable<void> {
+    co_await x.respond_lines(200, "X-A: b\r\n", x.request().target == "/large" ? std::string_view(large) : "small");
+    const auto again = co_await x.respond_lines(200, {}, "again");
+    EXPECT_TRUE(again.has_error());
+  };
+  serve(handler);
+  raw_client client(port);
+  client.send(
+      "GET /large HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto first = client.read_answer();
+  EXPECT_EQ(first.header("x-a"), "b");
+  EXPECT_NE(first.header("date"), "");
+  EXPECT_TRUE(first.body == large);
+  EXPECT_EQ(client.read_answer(true).header("content-length"), "5");
+  EXPECT_EQ(client.read_answer().body, "small");
+  EXPECT_EQ(reports(3)[0].report.bytes_out, large.size());
+}
+
 TEST_F(ServerAnswers, SomeStatusesHaveNoBody) {
   auto handler = [](http::exchange& x) -> awaitable<void> {
     const unsigned status = x.request().target == "/204" ? 204 : 304;

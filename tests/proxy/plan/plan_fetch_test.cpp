@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "protocol/command_request.hpp"
 #include "protocol/pkt_line.hpp"
 
@@ -136,11 +138,51 @@ TEST(PlanFetch, RefusesInAnOutage_WhateverItCannotServe) {
 
 TEST(PlanFetch, AnswersDeepenNotFromTheStore_OnlyInAnOutage) {
   auto r = clone_of_one();
-  r.bypass_args = {"deepen-not refs/tags/v1", "deepen-relative", "filter=sparse:oid=1234"};
+  r.bypass_args = {"deepen-not refs/tags/v1", "deepen-relative", "filter=sparse:oid=1234",
+                   "filter=combine:blob%3Anone+tree:1"};
   EXPECT_EQ(plan_fetch(r, warm()).action, fetch_action::stream);
   EXPECT_EQ(plan_fetch(r, away(warm())).action, fetch_action::local);
   r.bypass_args.push_back("packfile-uris https");
   EXPECT_EQ(plan_fetch(r, away(warm())).action, fetch_action::refuse);
+}
+
+TEST(PlanFetch, LeavesToUpstreamWhatItDoesNotOffer) {
+  auto f = warm();
+  f.offered = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), f).action, fetch_action::stream);
+  EXPECT_EQ(plan_fetch(clone_of_one(), f).reason, reason::unsupported_argument);
+  EXPECT_EQ(plan_fetch(clone_of_one(), away(f)).action, fetch_action::refuse);
+  f = cold();
+  f.offered = false;
+  EXPECT_EQ(plan_fetch(clone_of_one(), f).action, fetch_action::stream) << "and its answer is not kept";
+}
+
+TEST(PlanFetch, TellsWhatARequestUsesOfWhatIsOffered) {
+  auto const offering = [](std::string_view fetch, bool options = false) {
+    protocol::v2_advertisement a;
+    a.capabilities.push_back({"fetch", std::string(fetch)});
+    if (options) a.capabilities.push_back({"server-option", std::nullopt});
+    return a;
+  };
+  auto const none = offering("");
+  EXPECT_TRUE(uses_only_offered(clone_of_one(), none));
+
+  using change = void (*)(protocol::fetch_request&);
+  const std::tuple<const char*, change, protocol::v2_advertisement> uses[] = {
+      {"filter", [](protocol::fetch_request& r) { r.filter = "blob:none"; }, offering("shallow filter")},
+      {"deepen", [](protocol::fetch_request& r) { r.deepen = 1; }, offering("shallow")},
+      {"deepen-since", [](protocol::fetch_request& r) { r.deepen_since = 1; }, offering("wait-for-done shallow")},
+      {"shallow", [](protocol::fetch_request& r) { r.shallow = r.wants; }, offering("shallow")},
+      {"deepen-not", [](protocol::fetch_request& r) { r.bypass_args = {"deepen-not v1"}; }, offering("shallow")},
+      {"wait-for-done", [](protocol::fetch_request& r) { r.wait_for_done = true; }, offering("wait-for-done")},
+      {"server options", [](protocol::fetch_request& r) { r.server_options = {"a"}; }, offering("", true)},
+  };
+  for (auto const& [name, use, enough] : uses) {
+    auto r = clone_of_one();
+    use(r);
+    EXPECT_FALSE(uses_only_offered(r, none)) << name;
+    EXPECT_TRUE(uses_only_offered(r, enough)) << name;
+  }
 }
 
 TEST(PlanFetch, KnowsTheArgumentsAsTheParserWritesThem) {

@@ -45,7 +45,13 @@ upstream::admission away_within(upstream::outage_scope scope) {
   return a;
 }
 const upstream::admission away = away_within(upstream::outage_scope::host);
-const ls_refs_policy policy{.max_age = 0s, .ttl = 5min, .offline_mode = true, .empty_lists_all = false};
+const ls_refs_policy policy{.max_age = 0s, .ttl = 5min, .offline_mode = true};
+
+/// As it is asked of a host whose listing without prefix may leave something out.
+ls_refs_plan plan_ls_refs(const protocol::ls_refs_request& asked, const viewer& who, const cache::snapshot* snapshot,
+                          const upstream::admission& admitted, const ls_refs_policy& how, const cache::clock& clock) {
+  return plan_ls_refs(asked, who, snapshot, admitted, how, clock, [&] { return snapshot->table->knows(asked, false); });
+}
 
 TEST(PlanLsRefs, AsksAlways_WhenMaxAgeIsZero) {
   test::fake_clock clock;
