@@ -5,7 +5,7 @@ from support import pkt
 from support.access import restart_in_an_outage, visit
 from support.access_upstream import CHALLENGE, AccessUpstream
 from support.fault_proxy import Respond
-from support.traces import told
+from support.traces import objects_in, told
 from support.upstream import OldUpstream
 
 LISTING = "info/refs?service=git-upload-pack"
@@ -70,6 +70,38 @@ def test_who_was_allowed_sees_it_in_an_outage_and_nobody_else(tankard, faults, g
             answer = get(secret, stranger)
             assert is_silent(answer, secret, [503]) and int(answer.header("Retry-After")) > 0, answer
         restart_in_an_outage(tankard, faults)
+
+
+def fetch(tankard, repository, headers=()):
+    return tankard.ask("POST", tankard.target(repository.path, "git-upload-pack"),
+                       [("Content-Type", "application/x-git-upload-pack-request"), *headers], pkt.old_fetch([repository.tip]))
+
+
+def sends(answer, repository):
+    pack = b"".join(line[1:] for line in pkt.read(answer.body) if isinstance(line, bytes) and line[:1] == b"\1")
+    return answer.status == 200 and answer.whole and repository.is_told_in(objects_in(pack))
+
+
+def test_what_was_fetched_is_sent_to_who_may_see_it_and_nobody_else(tankard, faults, get, ann, bob, life, clock):
+    """An allow that is older than a minute is confirmed by a question in v0: nothing tells that the host speaks v2."""
+    secret = life("secret", ann)
+    get(secret, ann.header)
+    for _ in range(3):
+        assert sends(fetch(tankard, secret, ann.header), secret)
+        tankard.wait_stored()
+    for stranger, status in ((), 401), (bob.header, 403):
+        answer = fetch(tankard, secret, stranger)
+        assert is_silent(answer, secret, [status]) and b"PACK" not in answer.body
+    clock.passes(minutes=2)
+    mark = faults.mark()
+    assert sends(fetch(tankard, secret, ann.header), secret)
+    asked, = faults.seen(since=mark)
+    assert asked.kind == "advertisement" and asked.header("Git-Protocol") is None
+    tankard.switch(False)
+    assert sends(fetch(tankard, secret, ann.header), secret)
+    for stranger, status in ((), 401), (bob.header, 503):
+        answer = fetch(tankard, secret, stranger)
+        assert is_silent(answer, secret, [status]) and b"PACK" not in answer.body
 
 
 def test_each_asks_with_its_own_credential_while_the_host_is_there(tankard, faults, get, ann, bob, secret):

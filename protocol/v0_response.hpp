@@ -19,7 +19,9 @@ class v0_response_reader {
  public:
   /// `request` is the question; only its framing and whether it asked for shallow lines are looked at.
   explicit v0_response_reader(const v0_request& request) noexcept
-      : bands_(request.framing.bands), place_(request.shallow_info ? place::shallow : place::acks) {}
+      : v0_response_reader(request.framing.bands, request.shallow_info) {}
+  v0_response_reader(v0_framing::band bands, bool shallow_info) noexcept
+      : bands_(bands), place_(shallow_info ? place::shallow : place::acks) {}
 
   /// Consumes from the front of `in` up to and including the next event. Kinds:
   ///   line         a shallow, unshallow, ACK or NAK line

@@ -133,10 +133,13 @@ std::shared_ptr<const ref_table::contents> ref_table::make_contents(std::vector<
   for (std::uint32_t i = 0; i < made->refs.size(); ++i) {
     auto const& r = made->refs[i];
     if (!r.unborn) made->by_oid.push_back(i);
+    if (!r.unborn && r.peeled) made->by_peeled.push_back(i);
     made->bytes += r.name.capacity() + r.symref_target.capacity();
   }
   std::ranges::sort(made->by_oid, {}, [&](std::uint32_t i) -> const protocol::object_id& { return made->refs[i].oid; });
-  made->bytes += made->by_oid.capacity() * sizeof(std::uint32_t);
+  std::ranges::sort(made->by_peeled, {},
+                    [&](std::uint32_t i) -> const protocol::object_id& { return *made->refs[i].peeled; });
+  made->bytes += (made->by_oid.capacity() + made->by_peeled.capacity()) * sizeof(std::uint32_t);
   return made;
 }
 
@@ -200,6 +203,11 @@ const record* ref_table::find(std::string_view name) const noexcept {
 bool ref_table::is_tip(const protocol::object_id& oid) const {
   auto const value = [&](std::uint32_t i) -> const protocol::object_id& { return refs()[i].oid; };
   return std::ranges::binary_search(contents_->by_oid, oid, {}, value);
+}
+
+bool ref_table::is_shown(const protocol::object_id& oid) const {
+  auto const value = [&](std::uint32_t i) -> const protocol::object_id& { return *refs()[i].peeled; };
+  return is_tip(oid) || std::ranges::binary_search(contents_->by_peeled, oid, {}, value);
 }
 
 bool ref_table::same_refs(const ref_table& other) const noexcept {

@@ -82,6 +82,8 @@ struct snapshot {
   const raw_answer* find_raw(std::string_view canonical) const noexcept;
   /// The last answer to a v2 client was a listing in v0 (or v1).
   bool speaks_no_v2() const noexcept { return v0_offer && v0_offer->answers_v2; }
+  /// The host listed in v0 (or v1), and nothing tells that it speaks v2, too.
+  bool known_in_v0_only() const noexcept { return v0_offer && !advertisement; }
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 

@@ -23,9 +23,7 @@ const cache::kept_advertisement* showable(const services& s, const routed& r, co
 }
 
 /// A host of which nothing but listings of v0 is known is answered for with one, also to who asks in v2.
-bool lists_instead(const cache::snapshot_ptr& snapshot) {
-  return snapshot && !snapshot->advertisement && snapshot->v0_offer;
-}
+bool lists_instead(const cache::snapshot_ptr& snapshot) { return snapshot && snapshot->known_in_v0_only(); }
 
 awaitable<void> answer_kept(services& s, http::exchange& x, const cache::kept_advertisement& kept, verdict v) {
   bool const stale = v.outcome == outcome::stale;

@@ -84,7 +84,7 @@ awaitable<void> keep(production& p) {
   bool const lives = co_await same_life(p);
   if (!lives) co_return;
   if (p.first_pack) {
-    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation, spool, p.wants);
+    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation, {spool, p.form}, p.wants);
     p.first_pack.reset();
   }
   auto const& flight = *p.lead.flight();
@@ -98,6 +98,7 @@ awaitable<void> keep(production& p) {
 awaitable<void> produce(production p) {
   bool const whole = co_await fill(p);
   if (!whole) co_return;
+  p.filter.finish();
   p.writer->seal();
   co_await keep(p);
 }

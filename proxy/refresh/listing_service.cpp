@@ -121,7 +121,10 @@ awaitable<void> listing_service::put_as_understood(question& q) {
   if (q.refs) own.format = q.refs->format;
   if (!q.refs || !(*q.refs == own)) co_return;
   auto const known = co_await find(q.repo.key);
-  if (known && known->speaks_no_v2()) q.refs.reset();
+  if (!known || !(known->speaks_no_v2() || known->known_in_v0_only())) co_return;
+  q.refs.reset();
+  // Of one that answers v2 clients in v0 it may be seen that it has learned v2.
+  q.version = known->speaks_no_v2() ? 2 : 0;
 }
 
 awaitable<listing_wait> listing_service::wait_for(question q, std::chrono::nanoseconds patience) {

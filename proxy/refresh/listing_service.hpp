@@ -77,7 +77,8 @@ class listing_service {
   };
 
   awaitable<listing_wait> wait_for(question q, std::chrono::nanoseconds patience);
-  /// A question of tankard's own, as the host understands it: one that speaks no v2 lists in answer to info/refs.
+  /// A question of tankard's own, as the host is known to understand it: one of which no v2 is known lists in answer to
+  /// info/refs.
   awaitable<void> put_as_understood(question& q);
   /// Flies until nobody waits for this question any more.
   awaitable<void> run(question q, board::flight_ptr f);

@@ -20,7 +20,7 @@ constexpr std::size_t read_size = 256u << 10;
 /// A fetch of tankard's own in the words that the host understands.
 struct own_words {
   bool v2 = true;
-  protocol::v0_request old;  ///< where it speaks no v2
+  protocol::v0_request old;  ///< where no v2 of it is known
 
   std::string body(const protocol::own_fetch& question, std::string_view agent) const {
     return v2 ? protocol::write_fetch_request(question, agent) : protocol::write_v0_request(old, agent);
@@ -116,7 +116,8 @@ awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::ident
   };
   protocol::own_fetch const question{wants, std::move(haves), protocol::object_format::sha1};
   auto const listed = co_await s.listing->find(repo.key);
-  own_words const words{!listed || !listed->speaks_no_v2(), protocol::own_v0_fetch(question)};
+  bool const v2 = !listed || !(listed->speaks_no_v2() || listed->known_in_v0_only());
+  own_words const words{v2, protocol::own_v0_fetch(question)};
   std::string const body = words.body(question, s.agent);
   upstream::request request{.method = http::verb::post,
                             .method_name = "POST",
