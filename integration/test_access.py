@@ -503,9 +503,12 @@ class TestPublic:
         tankard.switch(False)
         for repository in (known, secret):
             for headers in ((), ann.header, ann.with_wrong_password()):
-                for answer in (tankard.push_advertisement(repository.path, headers),
-                               tankard.ask("POST", tankard.target(repository.path, "git-receive-pack"), headers, b"0000")):
-                    assert answer.status in (502, 503) and "tankard" in answer.text and not told(answer, [known, secret]), answer
+                answer = tankard.push_advertisement(repository.path, headers)
+                assert answer.status in (502, 503) and "tankard" in answer.text and not told(answer, [known, secret]), answer
+                # The probe before a large push is let in, so that git sends the push itself, and hears the sentence.
+                answer = tankard.ask("POST", tankard.target(repository.path, "git-receive-pack"), headers, b"0000")
+                assert answer.status in (200, 502, 503) and not told(answer, [known, secret]), answer
+                assert answer.status != 200 or not answer.body, answer
 
     def test_a_401_to_nobody_ends_it_and_touches_nobody_s_allow(self, tankard, host, ann, bob, secret):
         visit(tankard, secret, ann)
@@ -934,7 +937,8 @@ class TestSecrets:
     """Passwords, tokens and user names go upstream and nowhere else."""
 
     def test_nowhere_after_every_kind_of_request(self, run_tankard, host, faults, git, clock, person, life, new_repository, tmp_path):
-        tankard = run_tankard(clock=clock, settings={"log.level": "debug"})
+        # Nothing kept, and nothing far ahead of who reads it: a child that serves a pack lives as long as a slow client.
+        tankard = run_tankard(clock=clock, settings={"log.level": "debug", "packs.max_entry_bytes": "0", "spool.max_ahead": "0"})
         rita, rob = person("Kettenreaktion"), person("Robespierre")
         token = person("ghp-Zwetschgenkuchen")     # as forges want it: the token is the user name
         shown = life("shown", rita, rob, token)

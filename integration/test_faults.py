@@ -183,7 +183,10 @@ class TestAClientThatGoesAway:
 
     @staticmethod
     def cache_files(tankard):
-        return sorted(f for f in tankard.open_files() if tankard.cache_dir in f or f.startswith("pipe:") or "pidfd" in f)
+        """Without what a store that is in use keeps open, each file once: the little that a client left of a clone makes one."""
+        files = [f for f in tankard.open_files() if tankard.cache_dir in f or f.startswith("pipe:") or "pidfd" in f]
+        kept = {f for f in files if "/repos/" in f}
+        return sorted([f for f in files if f not in kept] + [f for f in kept for _ in range(files.count(f) - 1)])
 
     def settled(self, tankard, baseline):
         tankard.wait_quiet()

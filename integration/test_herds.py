@@ -50,7 +50,9 @@ def test_thirty_two_cold_clones_are_one_pack_request(tankard, faults, git, proje
         thread.join()
         assert result[0].ok, result[0]
     assert len(packs(faults)) == 1, faults.seen("fetch")
-    assert tankard.metric("tankard_collapsed_requests_total", operation="fetch") == 31
+    outcomes = tankard.outcomes("fetch", count=32)
+    assert sorted(set(outcomes)) in (["collapsed", "miss"], ["collapsed", "hit", "miss"]), outcomes  # who listed late may find it kept
+    assert outcomes.count("miss") == 1 and len(outcomes) == 32
     for n in range(32):
         git.same_content(project.folder, tmp_path / f"c{n}")
     git.fsck(tmp_path / "c7")
@@ -125,8 +127,8 @@ def test_an_upstream_that_breaks_off_midway_breaks_all_who_followed(tankard, fau
     git.same_content(project.folder, tmp_path / "after")
 
 
-def test_when_all_clients_have_gone_the_transfer_stops(tankard, faults, git, project, tmp_path):
-    project.big(8, branch="big")
+def leave_in_the_middle(tankard, faults, git, project, tmp_path):
+    """Three clients come, and go when the upstream has sent a MiB; then it goes on."""
     gate = Gate()
     faults.on(HoldBody(gate, after=1 << 20), kind="fetch")
     clients = [git.start("clone", "--bare", tankard.url(project.path), tmp_path / f"c{n}") for n in range(3)]
@@ -137,10 +139,24 @@ def test_when_all_clients_have_gone_the_transfer_stops(tankard, faults, git, pro
         client.wait()
     gate.open()
     tankard.wait_quiet()
-    wait_until(lambda: tankard.metric("tankard_spool_files") == 0, "the spool is gone")
+    wait_until(lambda: tankard.metric("tankard_spools") == 0, "the spool is gone")
+
+
+def test_when_all_clients_have_gone_a_long_transfer_stops(tankard, faults, git, project, tmp_path):
+    project.big(120, branch="big")
+    leave_in_the_middle(tankard, faults, git, project, tmp_path)
     assert not faults.seen("fetch")[0].finished, "nobody wants the rest: the upstream need not send it"
     assert git.run("clone", "--bare", tankard.url(project.path), tmp_path / "after").ok
     git.same_content(project.folder, tmp_path / "after")
+
+
+def test_when_all_clients_have_gone_the_little_that_is_left_is_taken_in(tankard, faults, git, project, clone, tmp_path):
+    project.big(8, branch="big")
+    leave_in_the_middle(tankard, faults, git, project, tmp_path)
+    tankard.wait_stored()
+    assert clone(project, "after").ok
+    git.same_content(project.folder, tmp_path / "after")
+    assert len(packs(faults)) == 1
 
 
 def test_a_follower_at_a_trickle_holds_nobody(tankard, faults, git, project, clone, tmp_path):

@@ -116,15 +116,15 @@ def test_a_tip_that_comes_into_the_store_in_the_outage_is_shown_at_once(tankard,
 
 def test_after_an_eviction_the_store_does_not_speak_any_more(run_tankard, faults, own_host, git, project, tmp_path):
     from support.gitrepo import Repository
-    others = [Repository(git, own_host.path(f"other-{n}.git")).history(3) for n in range(2)]
+    others = [Repository(git, own_host.path(f"other-{n}.git")).history(3) for n in range(3)]
     for repository in (project, *others):
-        repository.add_commit(content=os.urandom(400_000 if repository is project else 1_500_000), path="noise")
+        repository.add_commit(content=os.urandom(400_000), path="noise")
     tankard = run_tankard(upstreams=[faults.url, own_host.url],
-                          settings={"allow_shared_authority": "true", "cache.max_bytes": "3200000", "upkeep.enabled": "false"})
+                          settings={"allow_shared_authority": "true", "cache.max_bytes": "1900000", "packs.max_entry_bytes": "0", "upkeep.enabled": "false"})
     _, new = behind(tankard, faults, git, project, tmp_path / "warm")
-    for n in range(2):
+    for n in range(3):
         git.check("clone", "--bare", tankard.url(f"other-{n}.git", upstream=own_host), tmp_path / f"other-{n}")
-        tankard.wait_stored(2)
+        tankard.wait_stored(min(n + 2, 3))
     tankard.wait_metric("tankard_store_evictions_total", lambda n: n == 1)
     wait_until(lambda: tankard.events("store-evicted"), "it is told")
     assert tankard.events("store-evicted")[0]["repo"].endswith(project.path)

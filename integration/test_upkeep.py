@@ -131,7 +131,7 @@ def test_an_evicted_repository_is_listed_offline_refused_and_kept_anew(run_tanka
     first, second = (new_repository().history(5, seed=n) for n in range(2))
     for n, repository in enumerate((first, second)):
         repository.add_commit(content=os.urandom(300_000), path=f"noise{n}")
-    tankard = run_tankard(settings={"cache.max_bytes": str(2 * first.pack_bytes()), "upkeep.enabled": "false"})
+    tankard = run_tankard(settings={"cache.max_bytes": str(5 * first.pack_bytes() // 2), "packs.max_entry_bytes": "0", "spool.max_bytes": "1GiB", "upkeep.enabled": "false"})
     git.check("clone", "--mirror", tankard.url(first.path), tmp_path / "a")
     tankard.wait_stored()
     git.check("clone", "--mirror", tankard.url(second.path), tmp_path / "b")
@@ -165,7 +165,7 @@ def test_what_was_used_last_stays_over_a_restart(run_tankard, git, new_repositor
     for n, repository in enumerate(repositories):
         repository.add_commit(content=os.urandom(300_000), path=f"noise{n}")
     size = repositories[0].pack_bytes()
-    tankard = run_tankard(settings={"cache.max_bytes": str(10 * size), "upkeep.enabled": "false"})
+    tankard = run_tankard(settings={"cache.max_bytes": str(10 * size), "packs.max_entry_bytes": "0", "upkeep.enabled": "false"})
     for n in (0, 1, 2, 0):
         git.check("clone", "--bare", tankard.url(repositories[n].path), tmp_path / f"c{n}-{os.urandom(3).hex()}")
         tankard.wait_stored(min(n + 1, 1))
@@ -210,7 +210,7 @@ def small_disk(tmp_path):
 
 def test_a_clone_larger_than_the_disk_streams_through_and_the_next_is_kept(run_tankard, git, new_repository, small_disk, tmp_path):
     large, little = new_repository().big(96), new_repository().history(10)
-    tankard = run_tankard(cache_dir=small_disk / "cache", settings={**EAGER, "cache.min_free_bytes": "0"})
+    tankard = run_tankard(cache_dir=small_disk / "cache", settings={**EAGER, "cache.min_free_bytes": "0", "spool.max_bytes": "1GiB"})
     for n, cause in enumerate(("disk full", "less than cache.min_free_bytes are free")):
         git.check("clone", "--bare", tankard.url(large.path), tmp_path / f"large{n}")
         whole(git, tmp_path / f"large{n}")

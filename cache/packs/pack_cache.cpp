@@ -30,6 +30,8 @@ struct pack_cache::impl {
   cached_pack_ptr look_up(const pack_key& key, std::optional<task>& to_do);
   cached_pack_ptr open(const task& t);
   cached_pack_ptr settle(const task& t, unique_fd fd);
+  bool note_sound(const task& t, const cached_pack_ptr& out);
+  void stop_verifying(const task& t) noexcept;
   void give_up(const task& t, const boost::system::error_code& why);
   void enter(pack_name name, bool verified, std::vector<pack_name>& gone);
   void unlink(const std::vector<pack_name>& gone);
@@ -69,7 +71,7 @@ boost::system::result<void> pack_cache::load() {
     std::lock_guard const lock(s.mu);
     auto const now = s.time.wall_now();  // no later: a clock that was set back makes nothing unknown
     for (auto& e : listed->entries)
-      s.entries.insert({std::move(e.name), s.time.from_wall(std::min(e.used, now)), true, false, false, {}});
+      s.entries.insert({std::move(e.name), s.time.from_wall(std::min(e.used, now)), true, false, {}, {}});
     gone = s.entries.shrink(s.options.max_bytes, s.options.max_entries);
     s.counted.evictions += gone.size();
     s.counted.damaged += listed->damaged;
@@ -95,10 +97,22 @@ bool pack_cache::holds(const pack_key& key) {
   return false;
 }
 
+std::shared_ptr<async_event> pack_cache::verification(const pack_key& key) const {
+  std::lock_guard const lock(impl_->mu);
+  auto const* e = impl_->entries.find(key.request);
+  return e != nullptr && e->name.key == key ? e->verifying : nullptr;
+}
+
 cached_pack_ptr pack_cache::find(const pack_key& key) {
   std::optional<impl::task> to_do;
   auto out = impl_->look_up(key, to_do);
-  return to_do ? impl_->open(*to_do) : out;
+  if (!to_do) return out;
+  try {
+    return impl_->open(*to_do);
+  } catch (...) {  // no memory: nobody may wait for it, or take it for being verified, for ever
+    impl_->stop_verifying(*to_do);
+    throw;
+  }
 }
 
 cached_pack_ptr pack_cache::impl::look_up(const pack_key& key, std::optional<task>& to_do) {
@@ -113,7 +127,7 @@ cached_pack_ptr pack_cache::impl::look_up(const pack_key& key, std::optional<tas
     return shared;
   }
   to_do = {e->name, !e->verified};
-  e->verifying = !e->verified;
+  if (!e->verified) e->verifying = std::make_shared<async_event>();
   return nullptr;
 }
 
@@ -127,30 +141,47 @@ cached_pack_ptr pack_cache::impl::open(const task& t) {
   return nullptr;
 }
 
+void pack_cache::impl::stop_verifying(const task& t) noexcept {
+  std::shared_ptr<async_event> done;
+  {
+    std::lock_guard const lock(mu);
+    auto* e = entries.find(t.name.key.request);
+    if (e != nullptr && e->name == t.name) done = std::move(e->verifying);
+  }
+  if (done) done->set();
+}
+
 cached_pack_ptr pack_cache::impl::settle(const task& t, unique_fd fd) {
   auto out = std::make_shared<const cached_pack>(cached_pack{std::move(fd), t.name.size, t.name.digest});
+  auto const woken = note_sound(t, out) ? out : nullptr;
+  stop_verifying(t);
+  return woken;
+}
+
+bool pack_cache::impl::note_sound(const task& t, const cached_pack_ptr& out) {
   std::lock_guard const lock(mu);
   auto* e = entries.find(t.name.key.request);
   // Gone meanwhile: by a purge, say. Nobody is shown it then.
-  if (e == nullptr || e->name != t.name) return miss();
+  bool const gone = e == nullptr || e->name != t.name;
+  if (gone) miss();
+  if (gone) return false;
   e->verified = true;
-  e->verifying = false;
   e->open = out;
   e->used = time.now();
   e->use_saved = false;
   entries.touch(t.name.key.request);
   ++counted.hits;
-  return out;
+  return true;
 }
 
 void pack_cache::impl::give_up(const task& t, const boost::system::error_code& why) {
   bool const damaged = pack_files::is_damage(why);
+  stop_verifying(t);
   {
     std::lock_guard const lock(mu);
     miss();
     auto* e = entries.find(t.name.key.request);
     if (e == nullptr || e->name != t.name) return;
-    e->verifying = false;
     if (damaged) {
       entries.remove(t.name.key.request);
       ++counted.damaged;
@@ -202,7 +233,7 @@ void pack_cache::impl::enter(pack_name name, bool verified, std::vector<pack_nam
     gone.push_back(former->name);
     entries.remove(name.key.request);
   }
-  entries.insert({std::move(name), time.now(), true, verified, false, {}});
+  entries.insert({std::move(name), time.now(), true, verified, {}, {}});
   auto const evicted = entries.shrink(options.max_bytes, options.max_entries);
   counted.evictions += evicted.size();
   gone.insert(gone.end(), evicted.begin(), evicted.end());

@@ -18,6 +18,7 @@
 
 #include <boost/system/result.hpp>
 
+#include "cache/io/async_event.hpp"
 #include "cache/io/clock.hpp"
 #include "cache/io/unique_fd.hpp"
 #include "cache/packs/pack_key.hpp"
@@ -73,6 +74,9 @@ class pack_cache {
   /// Blocking; the first time for as long as it takes to read the file. nullptr: not there, damaged, or being verified
   /// by another thread right now.
   cached_pack_ptr find(const pack_key& key);
+
+  /// Set when the verification under way of this entry ends, and find() may find it; null where there is none.
+  std::shared_ptr<async_event> verification(const pack_key& key) const;
 
   /// Whether a response to this request should be kept: it is clone-shaped, or was asked for within the last day.
   /// Remembers that it was asked for now: once per request of a client.

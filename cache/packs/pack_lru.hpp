@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cache/io/async_event.hpp"
 #include "cache/io/clock.hpp"
 #include "cache/packs/digest_hash.hpp"
 #include "cache/packs/pack_key.hpp"
@@ -18,11 +19,11 @@ struct cached_pack;
 
 struct pack_entry {
   pack_name name;
-  boot_point used{};                      ///< last use in this process
-  bool use_saved = true;                  ///< the file's time tells it
-  bool verified = false;                  ///< in this process
-  bool verifying = false;                 ///< by some thread, right now
-  std::weak_ptr<const cached_pack> open;  ///< who reads it now shares one descriptor
+  boot_point used{};                       ///< last use in this process
+  bool use_saved = true;                   ///< the file's time tells it
+  bool verified = false;                   ///< in this process
+  std::shared_ptr<async_event> verifying;  ///< by some thread, right now; set when it is done
+  std::weak_ptr<const cached_pack> open;   ///< who reads it now shares one descriptor
 };
 
 class pack_lru {

@@ -135,6 +135,7 @@ void spool::impl::part(spool_follower& f) {
     room = free_due();
     woken = recharge();
     if (followers.empty()) {
+      left_at = size;
       if (held_back) woken.push_back(held_back);
       if (hungry) woken.push_back(hungry);
     }
@@ -173,7 +174,7 @@ wake_list spool::impl::finish(spool_end how, std::string why) {
 bool spool::impl::wanted() const {
   if (windowed) return !followers.empty();  // nobody else will have it
   return !followers.empty() || !was_followed || options.finish_without_followers ||
-         worth_finishing(size, options.total);
+         worth_finishing(size, options.total) || (!options.total && size - left_at < options.max_alone);
 }
 
 bool spool::impl::reserve(std::uint64_t bytes) {

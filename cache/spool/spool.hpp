@@ -42,6 +42,7 @@ struct spool_options {
   std::uint64_t max_bytes = 0;            ///< of this spool; an append beyond it fails with file_too_large
   std::uint64_t max_lead = 8u << 20;      ///< bytes it may be ahead of its fastest follower whatever the budget says
   std::optional<std::uint64_t> total{};   ///< bytes of the whole, where they are known (Content-Length)
+  std::uint64_t max_alone = 64u << 20;    ///< of unknown total: bytes it goes on for when all followers have gone
   bool finish_without_followers = false;  ///< go on when all followers have gone, whatever worth_finishing() says
   /// An append that finds no room makes it a window, where somebody follows and has something to read; false: fails.
   bool window_when_full = true;
@@ -142,7 +143,8 @@ class spool_writer {
   /// Others need the room: a window from now on, whether the disk is full or not. Nothing happens where nobody follows.
   void become_window() noexcept;
   /// False where followers were there, all have gone, and it is neither to be finished without them nor
-  /// worth_finishing(). A spool that nobody ever followed is wanted; a window without followers never.
+  /// worth_finishing(), nor went on alone for less than max_alone where its total is not known. A spool that nobody
+  /// ever followed is wanted; a window without followers never.
   bool wanted() const;
 
   /// Exactly one of the two, at the end; what comes after the first does nothing. seal() fails a spool that lacks

@@ -72,6 +72,7 @@ struct spool::impl {
   std::uint64_t fastest = 0;         // position of the follower that is furthest; 0 without any
   std::unordered_set<spool_follower*> followers;
   bool was_followed = false;
+  std::uint64_t left_at = 0;                       // size when the last follower left
   std::vector<std::weak_ptr<wake_timer>> waiting;  // followers at the tip
   std::shared_ptr<wake_timer> held_back;           // the writer's while it waits
   std::optional<spool_end> end;

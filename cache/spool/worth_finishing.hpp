@@ -6,10 +6,8 @@
 
 namespace tankard::cache {
 
-/// True where more than half of it is done, or less than 64 MiB is left. Of unknown total: false. What is done says
-/// nothing about what is left, so going on has no bound, while a client that comes back costs no more than it would
-/// have; whose next client is certain (a repository's first clone) is finished by
-/// spool_options::finish_without_followers.
+/// True where more than half of it is done, or less than 64 MiB is left. Of unknown total (git servers tell none):
+/// false; what of it is little is found out by going on for spool_options::max_alone.
 bool worth_finishing(std::uint64_t done, std::optional<std::uint64_t> total) noexcept;
 
 }  // namespace tankard::cache

@@ -120,6 +120,14 @@ awaitable<void> no_longer_shown(fetching& f) {
   co_await refuse(f, f.known.facts.why_not);
 }
 
+awaitable<void> decide_again(fetching& f, const upstream::failure& why, const upstream::whole_answer* answer) {
+  f.away = true;
+  f.admitted = refused_by(f.s, f.r.repo.site, why);
+  f.said = answer;
+  co_await gather(f);
+  co_await run_plan(f);
+}
+
 awaitable<void> run_plan(fetching& f) {
   auto const p = plan::plan_fetch(f.asked, f.known.facts);
   f.key = shared_key(f);

@@ -10,8 +10,6 @@
 namespace tankard::proxy::handlers {
 namespace {
 
-constexpr std::chrono::seconds permit_limit{60};  // for a place among the children
-
 /// Repositories have turns among the places for children, and then clients: whoever shows this credential from there.
 cache::fair_semaphore::claim claim_of(const fetching& f) {
   auto const weight = cache::child_weight(f.s.stores.bytes_of(*f.known.store), f.s.children->places());
@@ -56,7 +54,7 @@ awaitable<void> local(fetching& f, reason why) {
     co_return co_await say_failed(f, source.error());
   }
   std::unique_ptr<pack_source> mine = std::move(*source);
-  if (lead) mine = co_await share(f, std::move(*lead), std::move(mine), false, result_headers());
+  if (lead) mine = co_await share(f, std::move(*lead), {std::move(mine), result_headers()});
   if (mine) co_await send_alone(f, *mine, result_headers());
 }
 

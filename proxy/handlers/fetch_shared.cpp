@@ -1,5 +1,6 @@
 // Plans 1 and 2 of DESIGN 5: a fetch whose answer is kept, or under way for somebody else.
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
 #include "cache/packs/request_digest.hpp"
@@ -15,14 +16,23 @@ namespace {
 
 /// After so many flights that came to nothing a client's request goes its own way.
 constexpr unsigned most_failed_joins = 2;
+constexpr std::chrono::seconds verification_limit{60};
+
+/// As long as a leader may take to an answer: he waits for a place among the children, or for a connection and a head.
+std::chrono::nanoseconds leader_limit(const config::timeouts& time) {
+  return std::max<std::chrono::nanoseconds>(permit_limit, 2 * time.connect + time.first_byte) + std::chrono::seconds(5);
+}
 
 sending to_client(const fetching& f, http::fields headers) {
   return {.headers = std::move(headers), .note = note_of(f), .progress = !f.asked.no_progress, .form = form_of(f)};
 }
 
-void note_end(fetching& f, sent_end end, const refresh::pack_flight& flight) {
+void note_end(fetching& f, sent_end end, const refresh::pack_flight& flight, const std::string& cause) {
   if (end == sent_end::client_gone) f.x.report().reason = reason::client_gone;
-  if (end == sent_end::broke) set_verdict(f.x, {outcome::error, flight.broken()}, f.x.report().source);
+  if (end != sent_end::broke) return;
+  auto const why = flight.broken() == reason::none ? reason::disk_full : flight.broken();  // held others up in a window
+  set_verdict(f.x, {outcome::error, why}, f.x.report().source);
+  f.x.report().detail = cause;
 }
 
 /// What was followed came to nothing before this client got a byte: decided anew, with what is known now.
@@ -33,20 +43,30 @@ awaitable<void> try_again(fetching& f) {
   co_await run_plan(f);
 }
 
+/// What this fetch led itself broke before the client got a byte.
+awaitable<void> own_failed(fetching& f, const refresh::pack_flight& flight, std::string cause, bool from_upstream) {
+  auto const why = flight.broken();
+  bool const disk = why == reason::disk_full;  // whoever asks alone needs none
+  if (disk || !from_upstream) f.failed_joins = most_failed_joins;
+  if (disk || !from_upstream) co_return co_await try_again(f);
+  upstream::failure failed;
+  failed.reason = why;
+  failed.cause = std::move(cause);
+  co_await decide_again(f, failed, nullptr);
+}
+
 awaitable<void> join(fetching& f, refresh::pack_flight_ptr flight) {
-  auto const& time = f.s.settings.time;
-  bool const settled = co_await flight->settled(time.connect + time.first_byte);
+  bool const settled = co_await flight->settled(leader_limit(f.s.settings.time));
   // It may have been a long wait.
   bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
   if (!shown) co_return co_await no_longer_shown(f);
-  if (!settled) f.failed_joins = most_failed_joins;  // enough of waiting
   auto const follower = settled ? flight->follow() : nullptr;
   if (!follower) co_return co_await try_again(f);
   f.s.meters.collapsed(static_cast<std::size_t>(operation::fetch));
   set_verdict(f.x, {outcome::collapsed, reason::none}, "spool");
   auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, result_headers()));
   if (end == sent_end::not_begun) co_return co_await try_again(f);
-  note_end(f, end, *flight);
+  note_end(f, end, *flight, follower->followed()->cause());
 }
 
 }  // namespace
@@ -58,10 +78,11 @@ std::optional<cache::pack_key> shared_key(const fetching& f) {
   if (!shareable) return std::nullopt;
   auto const& repo = f.r.repo.key;
   auto const framing = f.old != nullptr ? f.old->framing_text() : std::string("v2");
+  auto const tags = f.asked.include_tag ? cache::tags_digest(*f.snapshot->table) : cache::sha256_digest{};
   cache::request_context const where{.repo = repo,
                                      .generation = f.snapshot->generation,
                                      .framing = framing,
-                                     .tags = cache::tags_digest(*f.snapshot->table)};
+                                     .tags = tags};
   return cache::pack_key{
       .request = cache::request_digest(where, f.asked), .repo = repo.digest(), .generation = f.snapshot->generation};
 }
@@ -69,7 +90,11 @@ std::optional<cache::pack_key> shared_key(const fetching& f) {
 awaitable<bool> answer_from_packs(fetching& f, reason why) {
   if (!f.s.packs.holds(*f.key)) co_return false;
   auto job = [&f] { return f.s.packs.find(*f.key); };
-  auto pack = co_await f.s.pool.run(std::move(job));
+  auto pack = co_await f.s.pool.run(job);
+  if (auto const verified = pack ? nullptr : f.s.packs.verification(*f.key)) {  // for somebody else, right now
+    co_await verified->wait(verification_limit);
+    pack = co_await f.s.pool.run(job);
+  }
   if (!pack) co_return false;
   // Its first use in this process reads it whole, which may have been a long wait.
   bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
@@ -98,14 +123,12 @@ http::fields result_headers() {
   return headers;
 }
 
-awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight lead,
-                                              std::unique_ptr<pack_source> source, bool first_pack,
-                                              http::fields headers) {
+awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight lead, shared_answer answer) {
   auto open = [&f] { return open_spool(f.s); };
   auto writer = co_await f.s.pool.run(std::move(open));
   if (!writer) {
     refresh::note_keep_failed(f.s, f.r.repo.key, "cannot make a spool: " + writer.error().message());
-    co_return std::move(source);
+    co_return std::move(answer.source);
   }
   auto const flight = lead.flight();
   auto const follower = (*writer)->target()->follow();
@@ -115,20 +138,20 @@ awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight l
                .who = f.r.who,
                .generation = f.snapshot->generation,
                .lead = std::move(lead),
-               .source = std::move(source),
+               .source = std::move(answer.source),
                .writer = std::move(*writer),
                .filter = cache::sealed_response(f.asked.format, asks_for_shallow(f.asked), form_of(f)),
                .form = form_of(f),
                .worth_keeping = f.worth_keeping.value_or(false),
                .wants = f.asked.wants,
-               .first_pack = first_pack ? f.s.syncs->claim_first_pack(f.r.repo.key) : std::nullopt};
+               .first_pack = answer.first_pack ? f.s.syncs->claim_first_pack(f.r.repo.key) : std::nullopt};
   auto const ex = co_await asio::this_coro::executor;
   produce_in_background(ex, std::move(p));
-  auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, std::move(headers)));
+  auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, std::move(answer.headers)));
   if (end == sent_end::not_begun) {
-    co_await try_again(f);
+    co_await own_failed(f, *flight, follower->followed()->cause(), answer.from_upstream);
   } else {
-    note_end(f, end, *flight);
+    note_end(f, end, *flight, follower->followed()->cause());
   }
   co_return nullptr;
 }

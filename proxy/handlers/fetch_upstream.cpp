@@ -16,6 +16,7 @@ namespace tankard::proxy::handlers {
 namespace {
 
 constexpr std::size_t peeked = 16u << 10;
+constexpr std::size_t err_pkt_front = 8;  // length and "ERR "
 
 /// What upstream said, so far as it was read.
 struct answered {
@@ -41,7 +42,19 @@ upstream::request upstream_request(const fetching& f) {
 }
 
 /// Whether an answer begins with an ERR pkt-line (gitprotocol-pack, "pkt-line Format").
-bool says_no(std::string_view first) { return first.size() >= 8 && first.substr(4, 4) == "ERR "; }
+bool says_no(std::string_view first) { return first.size() >= err_pkt_front && first.substr(4, 4) == "ERR "; }
+
+/// As much of a body as tells whether it says no.
+awaitable<upstream::outcome_of<void>> peek(upstream::call& call, std::string& first) {
+  std::string piece(peeked, '\0');
+  while (first.size() < err_pkt_front) {
+    auto const n = co_await call.read(asio::buffer(piece));
+    if (!n) co_return n.error();
+    if (*n == 0) break;
+    first.append(piece, 0, *n);
+  }
+  co_return upstream::outcome_of<void>();
+}
 
 awaitable<upstream::outcome_of<answered>> ask(fetching& f, bool look_at_it) {
   answered a{.call = {}, .head = {}, .rest = {}, .first = {}, .meaning = {}, .begun = f.s.clock.now()};
@@ -53,10 +66,8 @@ awaitable<upstream::outcome_of<answered>> ask(fetching& f, bool look_at_it) {
   a.head = std::move(*head);
   a.meaning = upstream::classify(a.head, http::upload_pack_result_type);
   if (a.is(upstream::verdict::ok) && look_at_it) {
-    a.first.resize(peeked);
-    auto const n = co_await a.call->read(asio::buffer(a.first));
-    if (!n) co_return n.error();
-    a.first.resize(*n);
+    auto const read = co_await peek(*a.call, a.first);
+    if (!read) co_return read.error();
   }
   bool const odd = a.head.status == 403 || a.is(upstream::verdict::outage) || a.is(upstream::verdict::limited);
   if (!odd) co_return a;
@@ -74,16 +85,6 @@ void note_failure(fetching& f, const upstream::failure& why, cache::boot_point b
 void note_answer(fetching& f, const answered& from) {
   auto const took = f.s.clock.now() - from.begun;
   refresh::note_answer(f.s, f.r.repo, operation::fetch, f.r.principal(), from.head, from.meaning, took);
-}
-
-/// The upstream failed before anything was sent to the client: once more, as an outage. `answer`: what it said, if
-/// that is better than nothing.
-awaitable<void> decide_again(fetching& f, const upstream::failure& why, const upstream::whole_answer* answer) {
-  f.away = true;
-  f.admitted = refused_by(f.s, f.r.repo.site, why);
-  f.said = answer;
-  co_await gather(f);
-  co_await run_plan(f);
 }
 
 /// The client's own request was answered with a no. A value where that was said to tankard, and so is an outage.
@@ -154,7 +155,7 @@ awaitable<void> share_answer(fetching& f, answered& from, refresh::led_flight le
   upstream_source::question asked{f.r.repo, f.r.who, from.begun};
   std::unique_ptr<pack_source> source = std::make_unique<upstream_source>(
       f.s, std::move(asked), std::move(from.call), from.head, from.meaning, std::move(from.first));
-  source = co_await share(f, std::move(lead), std::move(source), first_pack, headers);
+  source = co_await share(f, std::move(lead), {std::move(source), headers, true, first_pack});
   if (source) co_await send_alone(f, *source, std::move(headers));
 }
 

@@ -17,6 +17,9 @@
 
 namespace tankard::proxy::handlers {
 
+/// For a place among the children.
+inline constexpr std::chrono::seconds permit_limit{60};
+
 struct fetching {
   services& s;
   http::exchange& x;
@@ -47,6 +50,9 @@ awaitable<void> gather(fetching& f);
 awaitable<void> run_plan(fetching& f);
 /// While this fetch waited the client lost the right to be shown what is kept: upstream's to answer.
 awaitable<void> no_longer_shown(fetching& f);
+/// The upstream failed before anything was sent to the client: once more, as an outage. `answer`: what it said, if
+/// that is better than nothing.
+awaitable<void> decide_again(fetching& f, const upstream::failure& why, const upstream::whole_answer* answer);
 /// A line for band 2 where the refs are older than they should be; empty for none.
 std::string note_of(const fetching& f);
 
@@ -61,11 +67,16 @@ bool may_join(const fetching& f) noexcept;
 /// REQUIRES: may_join(). A flight of the same request: the caller leads it (a value), or this fetch was answered by it
 /// (nullopt).
 awaitable<std::optional<refresh::led_flight>> lead_or_join(fetching& f);
+/// An answer that begins, to be shared.
+struct shared_answer {
+  std::unique_ptr<pack_source> source;
+  http::fields headers;
+  bool from_upstream = false;
+  bool first_pack = false;  ///< it is to become the store's first pack
+};
 /// Hands the source to the background, where it is written for all who follow, and follows as the first of them.
 /// nullptr then; the source, where there is no room for a spool.
-awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight lead,
-                                              std::unique_ptr<pack_source> source, bool first_pack,
-                                              http::fields headers);
+awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight lead, shared_answer answer);
 /// The head of an answer that is tankard's own.
 http::fields result_headers();
 

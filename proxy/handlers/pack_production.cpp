@@ -37,13 +37,18 @@ class disk_watch {
     auto ask = [&p, size] { return p.s.disk.admit(size, step); };
     auto const room = co_await p.s.pool.run(std::move(ask));
     if (room) co_return;
-    if (!p.writer->target()->windowed()) refresh::note_keep_failed(p.s, p.repo.key, room.error());
+    if (why_not_.empty()) why_not_ = room.error();
     p.writer->become_window();
+  }
+  /// Why the answer is not kept, where it went on as a window.
+  std::string_view why_not() const noexcept {
+    return why_not_.empty() ? "disk full, or spool.max_bytes reached" : std::string_view(why_not_);
   }
 
  private:
-  static constexpr std::uint64_t step = 16u << 20;
+  static constexpr std::uint64_t step = 4u << 20;
   std::uint64_t next_ = step;
+  std::string why_not_;
 };
 
 /// True where the answer came to its end.
@@ -58,15 +63,19 @@ awaitable<bool> fill(production& p) {
       give_up(p, n.error());
       co_return false;
     }
-    if (*n == 0) co_return true;
+    if (*n == 0) {
+      if (p.writer->target()->windowed()) refresh::note_keep_failed(p.s, p.repo.key, disk.why_not());
+      co_return true;
+    }
     out.clear();
     auto const understood = p.filter.feed(std::string_view(in).substr(0, *n), out);
     p.lead.flight()->progress.add(p.filter.take_progress());
     auto const written = co_await p.writer->append(out);
     bool const wanted = p.writer->wanted();  // where there was nothing to write too
     if (understood && written && wanted) continue;
-    co_await p.source->give_up();
-    give_up(p, why_not(p, understood, written));
+    auto const why = why_not(p, understood, written);
+    give_up(p, why);  // first: nobody may join what has no future
+    co_await p.source->give_up(why);
     co_return false;
   }
 }
@@ -90,7 +99,7 @@ awaitable<void> keep(production& p) {
   auto const& flight = *p.lead.flight();
   if (!p.worth_keeping && !flight.is_shared()) co_return;
   auto put = [&p, &flight, &spool] {
-    if (p.s.disk.admit(0, spool->size())) p.s.packs.put(flight.key(), *spool);
+    if (p.s.disk.admit(spool->size(), 0)) p.s.packs.put(flight.key(), *spool);
   };
   co_await p.s.pool.run(std::move(put));
 }
@@ -99,6 +108,9 @@ awaitable<void> produce(production p) {
   bool const whole = co_await fill(p);
   if (!whole) co_return;
   p.filter.finish();
+  if (p.filter.verdict() == keep_verdict::unfinished) {  // a proper end of the message, not of the answer
+    co_return give_up(p, {reason::truncated, "the answer ended too early"});
+  }
   p.writer->seal();
   co_await keep(p);
 }

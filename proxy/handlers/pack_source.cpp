@@ -104,7 +104,7 @@ awaitable<from_source<std::size_t>> child_source::read(asio::mutable_buffer into
   co_return co_await end(n.has_value());
 }
 
-awaitable<void> child_source::give_up() {
+awaitable<void> child_source::give_up(broken_source) {
   child_->kill();
   co_await child_->wait(exit_limit);
 }
@@ -132,9 +132,17 @@ awaitable<from_source<std::size_t>> upstream_source::read(asio::mutable_buffer i
   co_return *n;
 }
 
-awaitable<void> upstream_source::give_up() {
+awaitable<void> upstream_source::give_up(broken_source why) {
   auto const& principal = asked_.who->principal;
-  refresh::note_answer(s_, asked_.repo, operation::fetch, principal, head_, meaning_, s_.clock.now() - asked_.begun);
+  auto const took = s_.clock.now() - asked_.begun;
+  if (why.reason == reason::not_git) {
+    upstream::failure failed;
+    failed.reason = why.reason;
+    failed.cause = std::move(why.cause);
+    refresh::note_failure(s_, asked_.repo, operation::fetch, principal, failed, took);
+  } else {
+    refresh::note_answer(s_, asked_.repo, operation::fetch, principal, head_, meaning_, took);
+  }
   call_->abort();
   co_return;
 }

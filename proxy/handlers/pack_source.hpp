@@ -32,7 +32,7 @@ class pack_source {
   /// 0 = the proper end. After that, or an error, nothing more is read.
   virtual awaitable<from_source<std::size_t>> read(asio::mutable_buffer into) = 0;
   /// Nobody wants the rest; then only destroyed.
-  virtual awaitable<void> give_up() = 0;
+  virtual awaitable<void> give_up(broken_source why) = 0;
 };
 
 /// `git upload-pack` on a store. Holds its place among the children, and the store, until the child has ended.
@@ -46,7 +46,7 @@ class child_source final : public pack_source {
                                                                      permit place, const std::string& body,
                                                                      cache::upload_pack_protocol protocol);
   awaitable<from_source<std::size_t>> read(asio::mutable_buffer into) override;
-  awaitable<void> give_up() override;
+  awaitable<void> give_up(broken_source why) override;
 
  private:
   child_source(permit place, cache::repo_store_ptr store);
@@ -73,7 +73,7 @@ class upstream_source final : public pack_source {
   upstream_source(services& s, question asked, std::unique_ptr<upstream::call> call, upstream::response_head head,
                   upstream::classified meaning, std::string first);
   awaitable<from_source<std::size_t>> read(asio::mutable_buffer into) override;
-  awaitable<void> give_up() override;
+  awaitable<void> give_up(broken_source why) override;
 
  private:
   services& s_;

@@ -57,7 +57,7 @@ awaitable<void> send_alone(fetching& f, pack_source& source, http::fields header
     client_there = written.has_value();
   }
   f.x.report().reason = reason::client_gone;
-  co_await source.give_up();
+  co_await source.give_up({reason::client_gone, "the client went away"});
 }
 
 }  // namespace tankard::proxy::handlers

@@ -1,6 +1,10 @@
 #include "proxy/handlers/send_spool.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "cache/packs/sealed_response.hpp"
 #include "protocol/sideband.hpp"
@@ -9,6 +13,7 @@ namespace tankard::proxy::handlers {
 namespace {
 
 constexpr std::size_t piece = 128u << 10;
+constexpr std::uint64_t yield_each = 1u << 20;
 constexpr std::chrono::seconds tick{1};   // between looks at the progress while the producer is silent
 constexpr unsigned keep_alive_ticks = 5;  // git's own uploadpack.keepAlive
 constexpr std::string_view flush_pkt = "0000";
@@ -72,7 +77,10 @@ awaitable<bool> write_sign_of_life(follower_state& f) {
 awaitable<void> break_off(follower_state& f) {
   if (f.at_boundary()) {
     std::string line;
-    protocol::append_band(line, f.what.form, protocol::band::error, "tankard: " + f.from.followed()->cause() + "\n");
+    auto const cause = f.from.followed()->cause();
+    protocol::append_band(
+        line, f.what.form, protocol::band::error,
+        fmt::format("tankard: {}\n", cause.empty() ? "the cache has no room, and this client is too slow" : cause));
     co_await write(f.x, line);
   }
   f.x.abort();
@@ -84,6 +92,7 @@ awaitable<sent_end> send_spool(http::exchange& x, cache::spool_follower& from, c
                                sending what) {
   follower_state f{x, from, flight, std::move(what)};
   std::string buffer(piece, '\0');
+  auto const ex = co_await asio::this_coro::executor;
   while (true) {
     bool const boundary = f.at_boundary();
     auto const got = co_await from.read(asio::buffer(buffer), tick);
@@ -104,6 +113,9 @@ awaitable<sent_end> send_spool(http::exchange& x, cache::spool_follower& from, c
       well = co_await write_sign_of_life(f);
     }
     if (!well) co_return sent_end::client_gone;
+    if (from.position() / yield_each != (from.position() - got->bytes) / yield_each) {
+      co_await asio::post(ex, use_nothrow);  // one far behind would keep the loop from all others
+    }
   }
   auto const finished = co_await x.finish();
   co_return finished ? sent_end::whole : sent_end::client_gone;

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "cache/access/decision_book.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -97,9 +98,15 @@ struct book_dir {
     o.file = there / o.file.filename();
     return open(o);
   }
+  /// The book's own thread tells of it, which may be a moment after what it did is seen.
   bool told(std::string_view part) {
-    std::lock_guard const l(mu);
-    return std::ranges::any_of(problems, [&](const std::string& p) { return p.find(part) != std::string::npos; });
+    auto const until = std::chrono::steady_clock::now() + 10s;
+    auto const heard = [&] {
+      std::lock_guard const l(mu);
+      return std::ranges::any_of(problems, [&](const std::string& p) { return p.find(part) != std::string::npos; });
+    };
+    while (!heard() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(1ms);
+    return heard();
   }
 
  private:

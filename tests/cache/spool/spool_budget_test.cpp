@@ -128,6 +128,19 @@ TEST_F(SpoolBudget, AWriterThatIsHeldBackIsCancelledWhenItsLastFollowerGoes) {
   EXPECT_EQ(budget->stats().ahead, 0u);
 }
 
+TEST_F(SpoolBudget, OneOfUnknownLengthGoesOnAloneForALittle) {
+  options.max_alone = 3 * piece;
+  auto w = create();
+  auto f = w->target()->follow();
+  ASSERT_TRUE(append(*w, pattern(piece)));
+  f.reset();
+  for (int n = 0; n < 3; ++n) {
+    EXPECT_TRUE(w->wanted());
+    ASSERT_TRUE(append(*w, pattern(piece)));
+  }
+  EXPECT_FALSE(w->wanted()) << "it would have ended by now";
+}
+
 TEST_F(SpoolBudget, OneThatIsFinishedWithoutFollowersGoesOnAtFullSpeedWhenTheyHaveGone) {
   options.finish_without_followers = true;
   auto w = create();

@@ -92,7 +92,7 @@ class SpoolFixture : public testing::Test {
   asio::io_context io{1};
   cache::blocking_pool pool{1};
   std::unique_ptr<cache::spool_budget> budget = std::make_unique<cache::spool_budget>(cache::spool_limits{});
-  cache::spool_options options{dir.path() / "spools", 1u << 30};
+  cache::spool_options options{.folder = dir.path() / "spools", .max_bytes = 1u << 30, .max_alone = 0};
 
  private:
   // The pool has one thread: what comes after a job in it has come after all that the job did.
