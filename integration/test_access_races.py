@@ -78,7 +78,10 @@ class TestStrangersQuestions:
 
     def test_an_old_client_that_is_refused_ends_nothing_for_others(self, tankard, faults, known):
         faults.on(Respond(403), times=None, where=lambda r: "oddbot" in (r.header("User-Agent") or ""))
-        assert old_client(tankard, known, [("User-Agent", "oddbot")]).status == 403
+        assert old_client(tankard, known, [("User-Agent", "oddbot")]).status == 200, "asked in tankard's own words"
+        refused = tankard.ask("POST", tankard.target(known.path, "git-upload-pack"),
+                              [("User-Agent", "oddbot"), ("Content-Type", "application/x-git-upload-pack-request")], pkt.old_fetch([NO_OBJECT]))
+        assert refused.status == 403
         restart_in_an_outage(tankard, faults)
         is_shown(tankard, known, ())
 

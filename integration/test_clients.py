@@ -20,12 +20,8 @@ STATES = {
     "restarted": "as offline, and tankard was restarted meanwhile",
 }
 
-# What tankard answers while the upstream is away. v0 and v1 pass through while it is there (README, "What is not there yet").
-SERVED_FROM_HERE = {"v2"}
-
 # One object for all cells of a scene: by that pytest knows that the scene is the same.
 CELLS = [(scene, operation) for scene in itertools.product(CLIENTS, STATES)
-         if scene[1] == "online" or CLIENTS[scene[0]].protocol in SERVED_FROM_HERE
          for operation in OPERATIONS if operation not in CLIENTS[scene[0]].cannot]
 
 _numbers = itertools.count(1)

@@ -48,6 +48,28 @@ def test_a_question_that_was_asked_before_costs_no_work(run_tankard, faults, git
     assert tankard.metric("tankard_ls_refs_ready_bytes") >= 0
 
 
+@pytest.mark.parametrize("when", ["fresh", "outage"])
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_a_listing_of_v0_that_was_given_before_costs_no_work_either(run_tankard, faults, git, project, tmp_path, when, protocol):
+    tankard = run_tankard(settings={"ls_refs.max_age": "10m" if when == "fresh" else "0s"})
+    warm(tankard, git, project, tmp_path / "warm")
+    version = [("Git-Protocol", f"version={protocol}")] if protocol else []
+
+    def listed():
+        return tankard.ask("GET", tankard.target(project.path, "info/refs?service=git-upload-pack"), version)
+    listed()
+    if when == "outage":
+        faults.vanish()
+    for _ in range(2):
+        first = listed()
+    before, log = jobs(tankard), tankard.log_mark()
+    for _ in range(ASKED):
+        answer = listed()
+        assert answer.status == 200 and answer.body == first.body and int(answer.header("Age")) >= 0
+    assert jobs(tankard) - before < ASKED / 2, "none but those of other work, and of the look itself"
+    assert tankard.outcomes("info_refs", since=log, count=ASKED) == ["hit" if when == "fresh" else "stale"] * ASKED
+
+
 def test_every_question_gets_its_own_answer(tankard, git, project, tmp_path):
     """The same as upstream gave each, whatever was asked and kept before."""
     variants = [dict(zip(("peel", "symrefs", "unborn"), on)) for on in itertools.product((True, False), repeat=3)]

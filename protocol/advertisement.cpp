@@ -1,5 +1,6 @@
 #include "protocol/advertisement.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "protocol/pkt_cursor.hpp"
@@ -29,17 +30,6 @@ result<object_id> read_oid(std::string_view hex, object_format format) {
   return *oid;
 }
 
-// v0 parts its capabilities by spaces.
-result<void> add_words(capability_list& caps, std::string_view text) {
-  while (!text.empty()) {
-    auto const space = text.find(' ');
-    if (auto const word = text.substr(0, space); !word.empty())
-      if (auto const added = caps.add(word); !added) return added.error();
-    text = space == std::string_view::npos ? std::string_view{} : text.substr(space + 1);
-  }
-  return {};
-}
-
 // Reads the listing of v0 and v1 line by line (gitprotocol-pack, advertised-refs).
 class listing_parser {
  public:
@@ -63,7 +53,9 @@ class listing_parser {
     auto const nul = text.find('\0');
     if (nul == std::string_view::npos) return errc::bad_ref_line;
     first_ = false;
-    if (auto const added = add_words(out_.capabilities, text.substr(nul + 1)); !added) return added.error();
+    auto capabilities = parse_v0_offer(text.substr(nul + 1));
+    if (!capabilities) return capabilities.error();
+    out_.capabilities = std::move(*capabilities);
     auto const format = format_of(out_.capabilities);
     if (!format) return format.error();
     format_ = *format;
@@ -209,6 +201,37 @@ std::string write_v2_advertisement(const v2_advertisement& a) {
   append_flush(out);
   append_text_pkt(out, "version 2");
   for (auto const& c : a.capabilities.entries()) append_text_pkt(out, c.text());
+  append_flush(out);
+  return out;
+}
+
+std::string write_v0_advertisement(const v0_advertisement& a) {
+  capability_list capabilities;
+  for (auto const& c : a.capabilities.entries())
+    if (c.key != "symref") capabilities.push_back(c);
+  auto const head = std::ranges::find(a.refs, "HEAD", &ref_record::name);
+  if (head != a.refs.end() && !head->symref_target.empty())
+    capabilities.push_back({"symref", "HEAD:" + head->symref_target});
+
+  std::string out;
+  append_text_pkt(out, service_line);
+  append_flush(out);
+  if (a.version == 1) append_text_pkt(out, "version 1");
+  bool first = true;
+  auto const line = [&](const std::string& oid, std::string_view name) {
+    std::string text = oid + ' ' + std::string{name};
+    if (first) (text += '\0') += capabilities.words();
+    first = false;
+    append_text_pkt(out, text);
+  };
+  for (auto const& ref : a.refs) {
+    if (ref.unborn) continue;
+    line(ref.oid.hex(), ref.name);
+    if (ref.peeled) line(ref.peeled->hex(), ref.name + std::string{peeled_suffix});
+  }
+  auto const format = format_of(a.capabilities);
+  if (first) line(std::string(hex_size(format ? *format : object_format::sha1), '0'), no_refs_name);
+  for (auto const& oid : a.shallow) append_text_pkt(out, std::string{shallow_word} + oid.hex());
   append_flush(out);
   return out;
 }

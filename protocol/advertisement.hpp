@@ -2,12 +2,14 @@
 // Bodies of GET info/refs?service=git-upload-pack: the v2 capability advertisement and the v0/v1 listing
 // (gitprotocol-http "Smart Server Response", gitprotocol-v2 "Capability Advertisement", gitprotocol-pack).
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "protocol/capabilities.hpp"
+#include "protocol/capability_class.hpp"
 #include "protocol/ls_refs.hpp"
 #include "protocol/object_id.hpp"
 
@@ -40,17 +42,26 @@ result<advertisement> parse_advertisement(std::string_view body, std::size_t max
 /// Writes a v2 advertisement with the `# service=` preamble.
 std::string write_v2_advertisement(const v2_advertisement& a);
 
-/// What tankard does with a capability of the upstream's v2 advertisement (DESIGN 4).
-enum class capability_class {
-  ours,           ///< git 2.39 upload-pack on a store serves it: offered whenever upstream offered it
-  upstream_only,  ///< offered while upstream is there; a request that uses it bypasses
-  dropped,        ///< never offered
-};
-/// Classes one capability key, or one word of the value of `fetch=` / `ls-refs=` written as "fetch=word".
-capability_class classify_capability(std::string_view key) noexcept;
+/// Writes a listing of v0 or v1 (`version` 1) with the `# service=` preamble, as upload-pack does: the refs in their
+/// order, peeled values behind their tags, `capabilities^{}` where there is none. `symref=` of HEAD is made from
+/// `refs`, whatever `capabilities` says of it.
+std::string write_v0_advertisement(const v0_advertisement& a);
 
 /// The advertisement a client is shown: `dropped` ones removed, and with `offline` also the `upstream_only` ones.
 /// For `fetch` and `ls-refs` the words of the value are filtered in the same way.
 v2_advertisement shown_advertisement(const v2_advertisement& upstream, bool offline);
+/// The same for the capabilities of a v0 or v1 listing.
+capability_list shown_v0_capabilities(const capability_list& upstream, bool offline);
+/// The same for a whole listing of v0 or v1: every other byte as it came. Nullopt where nothing is to be removed, and
+/// where `body` is no such listing.
+std::optional<std::string> shown_v0_listing(std::string_view body, bool offline);
+
+/// What is remembered of the capabilities of a v0 or v1 listing: in one line, without those that are made anew for each
+/// listing (symref) or never shown.
+std::string v0_offer(const capability_list& capabilities);
+/// What an upstream that offers this in v2 offers in v0: every upload-pack that speaks v2 can do this much.
+std::string v0_offer(const v2_advertisement& upstream);
+/// Reads such a line. Errors: bad_capability, too_many.
+result<capability_list> parse_v0_offer(std::string_view line);
 
 }  // namespace tankard::protocol

@@ -63,4 +63,13 @@ bool capability_list::value_has_word(std::string_view key, std::string_view word
   return false;
 }
 
+std::string capability_list::words() const {
+  std::string out;
+  for (auto const& c : entries_) {
+    if (!out.empty()) out += ' ';
+    out += c.text();
+  }
+  return out;
+}
+
 }  // namespace tankard::protocol

@@ -33,6 +33,9 @@ class capability_list {
   /// True where the value of `key`, split at spaces, has `word` (v2: `fetch=shallow filter`).
   bool value_has_word(std::string_view key, std::string_view word) const noexcept;
 
+  /// All in one line, parted by spaces, as v0 has them.
+  std::string words() const;
+
   const std::vector<capability>& entries() const& noexcept { return entries_; }
   std::vector<capability> entries() && { return std::move(entries_); }  // by value: a range-for over it must not dangle
   friend bool operator==(const capability_list&, const capability_list&) = default;

@@ -1,89 +1,90 @@
-// What tankard does with each capability of an upstream (DESIGN 4): one row each, with the reason.
+#include "protocol/capability_class.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "protocol/advertisement.hpp"
-
 namespace tankard::protocol {
 namespace {
 
-struct capability_row {
-  std::string_view key;
-  capability_class what;
-  std::string_view reason;
-};
+using enum capability_protocol;
+using enum capability_class;
 
-// "ours" is what `git upload-pack` 2.39 on a store with uploadpack.allowFilter advertises, or takes without a word.
+// "ours" is what `git upload-pack` 2.39 on a store (allowFilter, allowAnySHA1InWant) advertises, or takes without a
+// word. ARCHITECTURE.md has the same rows; a test compares them.
 constexpr std::array rows = {
-    capability_row{"agent", capability_class::ours, "upstream's own name is shown; nothing depends on it"},
-    capability_row{"ls-refs", capability_class::ours, "answered from the ref table"},
-    capability_row{"ls-refs=unborn", capability_class::ours, "the ref table knows an unborn HEAD"},
-    capability_row{"fetch", capability_class::ours, "answered by upload-pack on the store"},
-    capability_row{"fetch=shallow", capability_class::ours, "git >= 2.18 serves deepen and shallow"},
-    capability_row{"fetch=wait-for-done", capability_class::ours, "git >= 2.32"},
-    capability_row{"fetch=filter", capability_class::ours, "uploadpack.allowFilter is set on every store"},
-    capability_row{"server-option", capability_class::ours, "part of every canonical request; upload-pack ignores it"},
-    capability_row{"object-format", capability_class::ours, "a store has the format of its upstream"},
-    capability_row{"fetch=ref-in-want", capability_class::upstream_only,
-                   "would pair the names of now with the objects of then"},
-    capability_row{"fetch=sideband-all", capability_class::upstream_only, "changes the framing of every section"},
-    capability_row{"fetch=packfile-uris", capability_class::upstream_only, "the pack would not be self-contained"},
-    capability_row{"object-info", capability_class::upstream_only,
-                   "git 2.39 answers it for any object of a store, reachable or not"},
-    capability_row{"bundle-uri", capability_class::upstream_only, "git 2.39 does not serve it"},
-    capability_row{"promisor-remote", capability_class::upstream_only, "names remotes that tankard does not know"},
-    capability_row{"session-id", capability_class::dropped,
+    capability_row{both, "agent", ours, "upstream's own name is shown; nothing depends on it"},
+    capability_row{both, "object-format", ours, "a store has the format of its upstream"},
+    capability_row{both, "session-id", dropped,
                    "not shown, so clients send none: it would tell sessions apart that ask the same"},
+
+    capability_row{v2, "ls-refs", ours, "answered from the ref table"},
+    capability_row{v2, "ls-refs=unborn", ours, "the ref table knows an unborn HEAD"},
+    capability_row{v2, "fetch", ours, "answered by upload-pack on the store"},
+    capability_row{v2, "fetch=shallow", ours, "git >= 2.18 serves deepen and shallow"},
+    capability_row{v2, "fetch=wait-for-done", ours, "git >= 2.32"},
+    capability_row{v2, "fetch=filter", ours, "uploadpack.allowFilter is set on every store"},
+    capability_row{v2, "server-option", ours, "part of every canonical request; upload-pack ignores it"},
+    capability_row{v2, "fetch=ref-in-want", upstream_only, "would pair the names of now with the objects of then"},
+    capability_row{v2, "fetch=sideband-all", upstream_only, "changes the framing of every section"},
+    capability_row{v2, "fetch=packfile-uris", upstream_only, "the pack would not be self-contained"},
+    capability_row{v2, "object-info", upstream_only, "git 2.39 answers it for any object of a store, reachable or not"},
+    capability_row{v2, "bundle-uri", upstream_only, "git 2.39 does not serve it"},
+    capability_row{v2, "promisor-remote", upstream_only, "names remotes that tankard does not know"},
+
+    capability_row{v0, "multi_ack", ours, "upload-pack negotiates on the store; part of the canonical request"},
+    capability_row{v0, "multi_ack_detailed", ours, "as multi_ack"},
+    capability_row{v0, "no-done", ours, "as multi_ack"},
+    capability_row{v0, "side-band", ours, "upload-pack frames the pack; part of the canonical request"},
+    capability_row{v0, "side-band-64k", ours, "as side-band"},
+    capability_row{v0, "thin-pack", ours, "upload-pack on the store"},
+    capability_row{v0, "ofs-delta", ours, "upload-pack on the store"},
+    capability_row{v0, "include-tag", ours, "upload-pack on the store"},
+    capability_row{v0, "no-progress", ours, "tankard's own lines are left out too"},
+    capability_row{v0, "shallow", ours, "upload-pack on the store"},
+    capability_row{v0, "deepen-since", ours, "upload-pack on the store"},
+    capability_row{v0, "deepen-not", ours, "upload-pack on the store; never kept"},
+    capability_row{v0, "deepen-relative", ours, "upload-pack on the store; never kept"},
+    capability_row{v0, "filter", ours, "uploadpack.allowFilter is set on every store"},
+    capability_row{v0, "symref", ours, "made from the ref table"},
+    capability_row{v0, "allow-tip-sha1-in-want", ours, "tankard knows which tips may be wanted"},
+    capability_row{v0, "allow-reachable-sha1-in-want", ours, "what is reachable from a verified tip is served"},
 };
 
-bool is_shown(std::string_view key, bool offline) noexcept {
-  switch (classify_capability(key)) {
-    case capability_class::ours:
-      return true;
-    case capability_class::upstream_only:
-      return !offline;
-    case capability_class::dropped:
-      return false;
-  }
-  return false;
-}
-
-std::string words_to_show(std::string_view key, std::string_view words, bool offline) {
-  std::string out;
-  while (!words.empty()) {
-    auto const space = words.find(' ');
-    auto const word = words.substr(0, space);
-    if (!word.empty() && is_shown(std::string{key} + "=" + std::string{word}, offline)) {
-      if (!out.empty()) out += ' ';
-      out += word;
-    }
-    words = space == std::string_view::npos ? std::string_view{} : words.substr(space + 1);
-  }
-  return out;
+capability_class classify(std::string_view key, capability_protocol in) noexcept {
+  auto const fits = [&](const capability_row& r) { return r.key == key && (r.in == in || r.in == both); };
+  auto const row = std::ranges::find_if(rows, fits);
+  return row == rows.end() ? upstream_only : row->what;
 }
 
 }  // namespace
 
-capability_class classify_capability(std::string_view key) noexcept {
-  auto const row = std::ranges::find(rows, key, &capability_row::key);
-  return row == rows.end() ? capability_class::upstream_only : row->what;
+std::string_view to_string(capability_class c) noexcept {
+  switch (c) {
+    case ours:
+      return "ours";
+    case upstream_only:
+      return "upstream-only";
+    case dropped:
+      return "dropped";
+  }
+  return "?";
 }
 
-v2_advertisement shown_advertisement(const v2_advertisement& upstream, bool offline) {
-  v2_advertisement out;
-  for (auto const& c : upstream.capabilities.entries()) {
-    if (!is_shown(c.key, offline)) continue;
-    bool const has_words = c.value && (c.key == "fetch" || c.key == "ls-refs");
-    if (!has_words) {
-      out.capabilities.push_back(c);
-      continue;
-    }
-    auto words = words_to_show(c.key, *c.value, offline);
-    // `fetch=` with nothing left is `fetch`: the command itself is still served.
-    out.capabilities.push_back({c.key, words.empty() ? std::nullopt : std::optional{std::move(words)}});
+std::string_view to_string(capability_protocol p) noexcept {
+  switch (p) {
+    case v2:
+      return "v2";
+    case v0:
+      return "v0, v1";
+    case both:
+      return "all";
   }
-  return out;
+  return "?";
 }
+
+std::span<const capability_row> capability_rows() noexcept { return rows; }
+
+capability_class classify_capability(std::string_view key) noexcept { return classify(key, v2); }
+capability_class classify_v0_capability(std::string_view key) noexcept { return classify(key, v0); }
 
 }  // namespace tankard::protocol

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "protocol/command_request.hpp"
+#include "protocol/fetch_arguments.hpp"
 #include "protocol/pkt_line.hpp"
 
 namespace tankard::protocol {
@@ -73,10 +74,6 @@ bool is_known_filter(std::string_view spec) noexcept {
   }
 }
 
-void note_bypass(fetch_request& request, std::string_view why) {
-  if (request.bypass_args.size() < max_bypass_args) request.bypass_args.emplace_back(why);
-}
-
 result<void> read_oid(fetch_request& request, std::vector<object_id> fetch_request::* list, std::string_view hex) {
   auto const oid = object_id::from_hex(hex);
   if (!oid) return oid.error();
@@ -101,26 +98,7 @@ result<void> read_argument(fetch_request& request, std::string_view arg) {
     request.*row.flag = true;
     return {};
   }
-  auto const space = arg.find(' ');
-  auto const word = arg.substr(0, space);
-  auto const rest = space == std::string_view::npos ? std::string_view{} : arg.substr(space + 1);
-  for (auto const& row : oid_lists)
-    if (word == row.word) return read_oid(request, row.list, rest);
-
-  if (word == "deepen") {
-    auto const depth = read_number<std::uint32_t>(rest);
-    if (!depth) return depth.error();
-    request.deepen = *depth;
-  } else if (word == "deepen-since") {
-    auto const since = read_number<std::int64_t>(rest);
-    if (!since) return since.error();
-    request.deepen_since = *since;
-  } else if (word == "filter") {
-    return read_filter(request, rest);
-  } else {
-    note_bypass(request, arg);
-  }
-  return {};
+  return read_fetch_line(request, arg);
 }
 
 void sort_unique(std::vector<object_id>& oids) {
@@ -149,6 +127,42 @@ void append_sized(std::string& out, std::string_view word, std::string_view text
 }
 
 }  // namespace
+
+void note_bypass(fetch_request& request, std::string_view why) {
+  if (request.bypass_args.size() < max_bypass_args) request.bypass_args.emplace_back(why);
+}
+
+result<void> read_fetch_line(fetch_request& request, std::string_view line) {
+  auto const space = line.find(' ');
+  auto const word = line.substr(0, space);
+  auto const rest = space == std::string_view::npos ? std::string_view{} : line.substr(space + 1);
+  for (auto const& row : oid_lists)
+    if (word == row.word) return read_oid(request, row.list, rest);
+
+  if (word == "deepen") {
+    auto const depth = read_number<std::uint32_t>(rest);
+    if (!depth) return depth.error();
+    request.deepen = *depth;
+  } else if (word == "deepen-since") {
+    auto const since = read_number<std::int64_t>(rest);
+    if (!since) return since.error();
+    request.deepen_since = *since;
+  } else if (word == "filter") {
+    return read_filter(request, rest);
+  } else {
+    note_bypass(request, line);
+  }
+  return {};
+}
+
+result<void> finish_fetch_request(fetch_request& request) {
+  // upload-pack.c: "deepen and deepen-since (or deepen-not) cannot be used together".
+  if (request.deepen && request.deepen_since) return errc::bad_argument;
+  sort_unique(request.wants);
+  sort_unique(request.haves);
+  sort_unique(request.shallow);
+  return {};
+}
 
 bool fetch_request::clone_shaped() const noexcept {
   return !wants.empty() && haves.empty() && shallow.empty() && !deepen && !deepen_since && filter.empty() && done &&
@@ -181,12 +195,7 @@ result<fetch_request> parse_fetch_request(const command_request& request) {
   for (auto const& capability : unknown_capabilities(request.capabilities)) note_bypass(out, capability);
   for (auto const arg : request.args)
     if (auto const read = read_argument(out, arg); !read) return read.error();
-  // upload-pack.c: "deepen and deepen-since (or deepen-not) cannot be used together".
-  if (out.deepen && out.deepen_since) return errc::bad_argument;
-
-  sort_unique(out.wants);
-  sort_unique(out.haves);
-  sort_unique(out.shallow);
+  if (auto const finished = finish_fetch_request(out); !finished) return finished.error();
   out.server_options = server_options(request.capabilities);
   return out;
 }

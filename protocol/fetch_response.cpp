@@ -9,8 +9,6 @@
 namespace tankard::protocol {
 namespace {
 
-constexpr std::size_t length_digits = 4;
-constexpr std::size_t band_head = length_digits + 1;
 constexpr std::string_view err_word = "ERR ";
 
 struct section_row {
@@ -30,110 +28,44 @@ fetch_event event(fetch_event_kind kind, std::string_view data = {}) { return {k
 
 }  // namespace
 
-struct fetch_response_reader::framed {
-  pkt line;
-  std::size_t consumed = 0;  // of the input of this call
-  bool complete = false;
-  bool is_pack = false;  // only the head was consumed; pack_left_ says how much follows
-};
-
-bool fetch_response_reader::at_pkt_boundary() const noexcept {
-  return pack_left_ == 0 && (cut_.empty() || cut_is_spent_) && dead_ == errc{};
-}
+bool fetch_response_reader::at_pkt_boundary() const noexcept { return pieces_.at_boundary() && dead_ == errc{}; }
 
 result<fetch_event> fetch_response_reader::next(std::string_view in) {
   if (dead_ != errc{}) return dead_;
-  if (cut_is_spent_) {
-    cut_.clear();
-    cut_is_spent_ = false;
-  }
   // Something behind the flush-pkt may be a response-end-pkt; until it is, this is no clean end.
   if (!in.empty() && (place_ == place::after_flush || place_ == place::after_end)) ended_ = false;
 
   std::size_t consumed = 0;
   while (true) {
-    if (pack_left_ > 0) return pack_part(in.substr(consumed), consumed);
-    auto const packet = take_pkt(in.substr(consumed));
-    if (!packet) {
-      dead_ = static_cast<errc>(packet.error().value());
+    auto const piece = pieces_.next(in.substr(consumed), place_ == place::packfile);
+    if (!piece) {
+      dead_ = static_cast<errc>(piece.error().value());
       return dead_;
     }
-    consumed += packet->consumed;
-    if (!packet->complete) return fetch_event{fetch_event_kind::need_more, {}, consumed};
-    if (packet->is_pack) continue;
-    auto const handled = dispatch(*packet, consumed);
+    consumed += piece->consumed;
+    if (piece->what == pkt_pieces::kind::need_more) return fetch_event{fetch_event_kind::need_more, {}, consumed};
+    if (piece->what == pkt_pieces::kind::pack) return fetch_event{fetch_event_kind::pack, piece->data, consumed};
+    auto const handled = dispatch(piece->line, consumed);
     // Keep-alives (a band without data) are no event: they would come and go with the place of a read.
-    if (handled && handled->kind == fetch_event_kind::need_more) {
-      cut_.clear();
-      cut_is_spent_ = false;
-      continue;
-    }
-    return handled;
+    if (!handled || handled->kind != fetch_event_kind::need_more) return handled;
   }
 }
 
-result<fetch_event> fetch_response_reader::pack_part(std::string_view in, std::size_t consumed) {
-  auto const part = in.substr(0, pack_left_);
-  if (part.empty()) return fetch_event{fetch_event_kind::need_more, {}, consumed};
-  pack_left_ -= part.size();
-  return fetch_event{fetch_event_kind::pack, part, consumed + part.size()};
-}
-
-// A pkt-line that is whole in `in` is used where it is; one that is not is collected in cut_. Pack data never is: once
-// its band byte is there, the rest is handed out as it comes.
-result<fetch_response_reader::framed> fetch_response_reader::take_pkt(std::string_view in) {
-  framed out;
-  auto const collect_to = [&](std::size_t size) {
-    if (cut_.size() >= size) return true;
-    auto const part = in.substr(out.consumed, size - cut_.size());
-    cut_ += part;
-    out.consumed += part.size();
-    return cut_.size() == size;
-  };
-  bool const is_direct = cut_.empty() && in.size() >= band_head;
-  if (!is_direct && !collect_to(length_digits)) return out;
-  auto const size = decode_pkt_length(is_direct ? in.substr(0, length_digits) : std::string_view{cut_}.substr(0, 4));
-  if (!size) return size.error();
-
-  if (place_ == place::packfile && *size >= band_head) {
-    if (!is_direct && !collect_to(band_head)) return out;
-    if ((is_direct ? in : cut_)[length_digits] == static_cast<char>(band::pack)) {
-      out.complete = out.is_pack = true;
-      if (is_direct) out.consumed = band_head;
-      cut_.clear();
-      pack_left_ = *size - band_head;
-      return out;
-    }
-  }
-  auto const whole = std::max(*size, length_digits);
-  if (is_direct && in.size() >= whole) {
-    out.consumed = whole;
-    out.line = decode_pkt(in)->line;
-  } else if (collect_to(whole)) {
-    out.line = decode_pkt(cut_)->line;
-    cut_is_spent_ = true;
-  } else {
-    return out;
-  }
-  out.complete = true;
-  return out;
-}
-
-result<fetch_event> fetch_response_reader::dispatch(const framed& packet, std::size_t consumed) {
+result<fetch_event> fetch_response_reader::dispatch(const pkt& line, std::size_t consumed) {
   auto handled = [&]() -> result<fetch_event> {
     if (place_ == place::after_end) return errc::trailing_data;
-    if (packet.line.type == pkt_type::response_end) return on_response_end();
+    if (line.type == pkt_type::response_end) return on_response_end();
     if (place_ == place::after_flush) return errc::trailing_data;
-    if (packet.line.type == pkt_type::flush) return on_flush();
-    if (packet.line.type == pkt_type::delim) return on_delim();
+    if (line.type == pkt_type::flush) return on_flush();
+    if (line.type == pkt_type::delim) return on_delim();
     switch (place_) {
       case place::start:
       case place::section_header:
-        return on_section_header(packet.line.text());
+        return on_section_header(line.text());
       case place::text:
-        return on_line(packet.line);
+        return on_line(line);
       case place::packfile:
-        return on_band(packet.line.payload);
+        return on_band(line.payload);
       default:
         return errc::unexpected_packet;
     }

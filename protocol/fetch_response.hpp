@@ -1,18 +1,15 @@
 #pragma once
 // The answer to fetch (gitprotocol-v2 "output of fetch"): sections of pkt-lines; the packfile section is sideband.
-// A pull parser: the caller owns the bytes, the reader owns at most one text pkt-line that was cut by a read.
-// Pack data is handed out as it comes, in parts of a pkt-line if need be, so memory does not grow with the pack.
+// A pull parser: the caller owns the bytes (pkt_pieces.hpp).
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "protocol/errc.hpp"
+#include "protocol/pkt_pieces.hpp"
 
 namespace tankard::protocol {
-
-struct pkt;
 
 enum class fetch_section : std::uint8_t { none, acknowledgments, shallow_info, wanted_refs, packfile_uris, packfile };
 
@@ -56,11 +53,7 @@ class fetch_response_reader {
  private:
   enum class place : std::uint8_t { start, section_header, text, packfile, after_err, after_flush, after_end };
 
-  // One pkt-line, or the head of one whose pack bytes follow; incomplete where the input ran out.
-  struct framed;
-  result<framed> take_pkt(std::string_view in);
-  result<fetch_event> pack_part(std::string_view in, std::size_t consumed);
-  result<fetch_event> dispatch(const framed& packet, std::size_t consumed);
+  result<fetch_event> dispatch(const pkt& line, std::size_t consumed);
   result<fetch_event> on_flush();
   result<fetch_event> on_delim();
   result<fetch_event> on_response_end();
@@ -69,10 +62,8 @@ class fetch_response_reader {
   result<fetch_event> on_band(std::string_view payload);
   result<fetch_event> on_err(std::string_view text);
 
-  std::string cut_;            // the front of a pkt-line that a read cut: at most one pkt-line
-  bool cut_is_spent_ = false;  // cut_ was handed out with the last event
-  std::size_t pack_left_ = 0;  // bytes of the present band-1 pkt-line that are still to come
-  errc dead_{};                // the error that ended this reader
+  pkt_pieces pieces_;
+  errc dead_{};  // the error that ended this reader
   place place_ = place::start;
   bool ready_ = false;  // the acknowledgments said `ready`: a packfile must follow
   fetch_section section_ = fetch_section::none;

@@ -5,12 +5,6 @@
 #include "protocol/pkt_line.hpp"
 
 namespace tankard::protocol {
-namespace {
-
-constexpr std::size_t max_band_data = max_pkt_payload - 1;  // one byte is the band
-
-}  // namespace
-
 result<banded> decode_band(std::string_view payload) noexcept {
   if (payload.empty()) return errc::bad_band;
   auto const which = static_cast<std::uint8_t>(payload.front());
@@ -19,9 +13,9 @@ result<banded> decode_band(std::string_view payload) noexcept {
   return banded{static_cast<band>(which), payload.substr(1)};
 }
 
-void append_band(std::string& out, band b, std::string_view data) {
+void append_band(std::string& out, band b, std::string_view data, std::size_t most) {
   while (!data.empty()) {
-    auto const part = data.substr(0, max_band_data);
+    auto const part = data.substr(0, most);
     out.reserve(out.size() + part.size() + 5);
     std::string payload;
     payload.reserve(part.size() + 1);
@@ -32,16 +26,16 @@ void append_band(std::string& out, band b, std::string_view data) {
   }
 }
 
-std::string progress_pkt(std::string_view text) {
+std::string progress_pkt(std::string_view text, std::size_t most) {
   auto line = strip_control(text);
-  if (line.size() > max_band_data - 1) {
-    std::size_t end = max_band_data - 1;
+  if (line.size() > most - 1) {
+    std::size_t end = most - 1;
     while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;  // not inside a UTF-8 character
     line.resize(end);
   }
   line += '\n';
   std::string out;
-  append_band(out, band::progress, line);
+  append_band(out, band::progress, line, most);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "protocol/errc.hpp"
+#include "protocol/pkt_line.hpp"
 
 namespace tankard::protocol {
 
@@ -16,13 +17,16 @@ struct banded {
   std::string_view data;
 };
 
+inline constexpr std::size_t max_band_data = max_pkt_payload - 1;  ///< of side-band-64k: one byte is the band
+inline constexpr std::size_t max_small_band_data = 1000 - 4 - 1;   ///< of side-band: pkt-lines of 1000 bytes
+
 /// Splits the payload of one sideband pkt-line. Error: bad_band.
 result<banded> decode_band(std::string_view payload) noexcept;
 
-/// Appends `data` on band `b`, in as many pkt-lines as it needs.
-void append_band(std::string& out, band b, std::string_view data);
+/// Appends `data` on band `b`, in as many pkt-lines as it needs, each with `most` bytes of it at most.
+void append_band(std::string& out, band b, std::string_view data, std::size_t most = max_band_data);
 
-/// One progress line that git prints as `remote: <text>`: control characters stripped, LF added.
-std::string progress_pkt(std::string_view text);
+/// One progress line that git prints as `remote: <text>`: control characters stripped, cut to `most` bytes, LF added.
+std::string progress_pkt(std::string_view text, std::size_t most = max_band_data);
 
 }  // namespace tankard::protocol

@@ -16,9 +16,11 @@ namespace tankard::cache {
 
 struct ls_refs_question {
   explicit ls_refs_question(protocol::ls_refs_request a) : asked(std::move(a)), canonical(asked.canonical()) {}
+  /// One that is put in another way than by ls-refs, and named so.
+  ls_refs_question(protocol::ls_refs_request a, std::string name) : asked(std::move(a)), canonical(std::move(name)) {}
 
   protocol::ls_refs_request asked;
-  std::string canonical;  ///< asked.canonical()
+  std::string canonical;  ///< names the question; that of ls-refs is asked.canonical()
 };
 /// Immutable.
 using ls_refs_question_ptr = std::shared_ptr<const ls_refs_question>;

@@ -133,10 +133,13 @@ std::shared_ptr<const ref_table::contents> ref_table::make_contents(std::vector<
   for (std::uint32_t i = 0; i < made->refs.size(); ++i) {
     auto const& r = made->refs[i];
     if (!r.unborn) made->by_oid.push_back(i);
+    if (!r.unborn && r.peeled) made->by_peeled.push_back(i);
     made->bytes += r.name.capacity() + r.symref_target.capacity();
   }
   std::ranges::sort(made->by_oid, {}, [&](std::uint32_t i) -> const protocol::object_id& { return made->refs[i].oid; });
-  made->bytes += made->by_oid.capacity() * sizeof(std::uint32_t);
+  std::ranges::sort(made->by_peeled, {},
+                    [&](std::uint32_t i) -> const protocol::object_id& { return *made->refs[i].peeled; });
+  made->bytes += (made->by_oid.capacity() + made->by_peeled.capacity()) * sizeof(std::uint32_t);
   return made;
 }
 
@@ -202,6 +205,11 @@ bool ref_table::is_tip(const protocol::object_id& oid) const {
   return std::ranges::binary_search(contents_->by_oid, oid, {}, value);
 }
 
+bool ref_table::is_shown(const protocol::object_id& oid) const {
+  auto const value = [&](std::uint32_t i) -> const protocol::object_id& { return *refs()[i].peeled; };
+  return is_tip(oid) || std::ranges::binary_search(contents_->by_peeled, oid, {}, value);
+}
+
 bool ref_table::same_refs(const ref_table& other) const noexcept {
   return contents_ == other.contents_ || refs() == other.refs();
 }
@@ -229,19 +237,24 @@ const shown_value* replaced_value(const ref_table& table, const record& ref, con
 
 }  // namespace
 
-std::string project(const ref_table& table, const protocol::ls_refs_request& question, const value_lookup& value_of) {
-  std::string out;
+void for_each_shown(const ref_table& table, const protocol::ls_refs_request& question, const value_lookup& value_of,
+                    const std::function<void(const protocol::ref_record&)>& show) {
   for (auto const* ref : table.matching(question)) {
     auto const* value = value_of && !ref->unborn ? replaced_value(table, *ref, value_of) : nullptr;
     if (value == nullptr) {
-      protocol::append_ref_line(out, *ref, question);
+      show(*ref);
       continue;
     }
     record shown = *ref;
     shown.oid = value->oid;
     shown.peeled = value->peeled;
-    protocol::append_ref_line(out, shown, question);
+    show(shown);
   }
+}
+
+std::string project(const ref_table& table, const protocol::ls_refs_request& question, const value_lookup& value_of) {
+  std::string out;
+  for_each_shown(table, question, value_of, [&](const record& ref) { protocol::append_ref_line(out, ref, question); });
   protocol::append_flush(out);
   return out;
 }

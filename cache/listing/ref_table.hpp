@@ -68,6 +68,8 @@ class ref_table {
   const record* find(std::string_view name) const noexcept;
   /// True where some ref has this oid now (not peeled values).
   bool is_tip(const protocol::object_id& oid) const;
+  /// The same, or what a tag peels to: some clients want every oid that a listing shows.
+  bool is_shown(const protocol::object_id& oid) const;
 
   const std::vector<record>& refs() const noexcept { return contents_->refs; }  ///< sorted by name
   const std::vector<known_prefix>& known() const noexcept { return known_; }
@@ -84,8 +86,9 @@ class ref_table {
  private:
   /// The refs without their ages: shared by the tables of all listings that found nothing new.
   struct contents {
-    std::vector<record> refs;           // sorted by name
-    std::vector<std::uint32_t> by_oid;  // indices into refs of those with a value, sorted by it
+    std::vector<record> refs;              // sorted by name
+    std::vector<std::uint32_t> by_oid;     // indices into refs of those with a value, sorted by it
+    std::vector<std::uint32_t> by_peeled;  // the same of what they peel to
     std::size_t bytes = 0;
   };
   static std::shared_ptr<const contents> make_contents(std::vector<record> sorted);
@@ -110,5 +113,8 @@ struct shown_value {
 using value_lookup = std::function<const shown_value*(const protocol::ref_record&)>;
 std::string project(const ref_table& table, const protocol::ls_refs_request& question,
                     const value_lookup& value_of = {});
+/// The same, ref by ref.
+void for_each_shown(const ref_table& table, const protocol::ls_refs_request& question, const value_lookup& value_of,
+                    const std::function<void(const protocol::ref_record&)>& show);
 
 }  // namespace tankard::cache

@@ -173,6 +173,7 @@ std::size_t snapshot::memory_bytes() const noexcept {
     n += sizeof(s);
     for (auto const& p : s.ref_prefixes) n += sizeof(p) + p.capacity();
   }
+  n += v0_offer ? v0_offer->capabilities.capacity() : 0;
   return n + (advertisement ? advertisement->body->capacity() : 0);
 }
 
@@ -258,6 +259,19 @@ snapshot_ptr with_advertisement(const snapshot_ptr& former, const repo_key& key,
   auto next = std::make_shared<snapshot>(former && !former->gone ? *former : empty_snapshot(key));
   if (former) next->invalidated = former->invalidated;
   next->advertisement = kept_advertisement{std::move(body), since};
+  if (next->v0_offer && next->v0_offer->since <= since) next->v0_offer->answers_v2 = false;
+  return next;
+}
+
+snapshot_ptr with_v0_offer(const snapshot_ptr& s, std::string capabilities, boot_point since, bool answers_v2) {
+  if (!s || capabilities.size() > max_advertisement_bytes) return s;
+  if (s->v0_offer && s->v0_offer->since > since) return s;
+  bool const newer_v2 = s->advertisement && s->advertisement->since > since;
+  auto next = std::make_shared<snapshot>(*s);
+  bool const still = next->v0_offer && next->v0_offer->answers_v2;
+  if (capabilities.empty() && next->v0_offer) capabilities = std::move(next->v0_offer->capabilities);
+  next->v0_offer = kept_v0_offer{std::move(capabilities), since, !newer_v2 && (answers_v2 || still)};
+  if (answers_v2 && !newer_v2) next->advertisement.reset();
   return next;
 }
 

@@ -29,6 +29,13 @@ struct kept_advertisement {
   boot_point since;
 };
 
+/// What upstream offered with a listing in protocol v0 or v1 (protocol::v0_offer).
+struct kept_v0_offer {
+  std::string capabilities;
+  boot_point since;
+  bool answers_v2 = false;  ///< that listing was its answer to who asked in v2: it speaks nothing newer
+};
+
 /// A tip that was advertised in this generation and has since moved on.
 struct former_tip {
   protocol::object_id oid;
@@ -64,6 +71,7 @@ struct snapshot {
   std::shared_ptr<const ref_table> table = std::make_shared<ref_table>();
   std::vector<raw_answer> raws;  ///< newest first
   std::optional<kept_advertisement> advertisement;
+  std::optional<kept_v0_offer> v0_offer;
   std::vector<former_tip> former_tips;  ///< sorted by oid
   std::vector<shrunk_listing> shrunk;   ///< held back, at most max_shrunk_listings
   bool gone = false;                    ///< with_revocation: a later success begins a new generation
@@ -72,6 +80,10 @@ struct snapshot {
 
   std::size_t memory_bytes() const noexcept;
   const raw_answer* find_raw(std::string_view canonical) const noexcept;
+  /// The last answer to a v2 client was a listing in v0 (or v1).
+  bool speaks_no_v2() const noexcept { return v0_offer && v0_offer->answers_v2; }
+  /// The host listed in v0 (or v1), and nothing tells that it speaks v2, too.
+  bool known_in_v0_only() const noexcept { return v0_offer && !advertisement; }
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 
@@ -123,6 +135,9 @@ snapshot_ptr with_raw(const snapshot_ptr& s, std::string canonical, std::shared_
                       boot_point since);
 snapshot_ptr with_advertisement(const snapshot_ptr& former, const repo_key& key,
                                 std::shared_ptr<const std::string> body, boot_point since);
+/// For a listing in v0 or v1 that was just taken in. With `answers_v2` an older v2 advertisement goes. Where no
+/// capabilities are said (git 2.39 says none of an empty repository) the former ones stay.
+snapshot_ptr with_v0_offer(const snapshot_ptr& s, std::string capabilities, boot_point since, bool answers_v2);
 /// Null for null. Never moves back.
 snapshot_ptr with_invalidation(const snapshot_ptr& s, boot_point now);
 /// Upstream denied the repository (401, 403, 404, 410) to a request without credential: no longer public; nothing of

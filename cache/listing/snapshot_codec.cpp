@@ -4,7 +4,7 @@
 //   magic "TKDLSREF" | u32 version | u64 size of body | body | SHA-256 of everything before it
 //   body: upstream path viewer generation | u8 flags | public_checked updated changed invalidated | refs known raws
 //   advertisement
-//         former_tips shrunk
+//         v0_offer former_tips shrunk
 
 #include <openssl/sha.h>
 
@@ -39,7 +39,9 @@ enum snapshot_flag : std::uint8_t {
   flag_gone = 2,
   flag_advertisement = 4,
   flag_doubted = 8,
-  flag_unconfirmed = 16
+  flag_unconfirmed = 16,
+  flag_v0_offer = 32,
+  flag_no_v2 = 64
 };
 enum ref_flag : std::uint8_t { flag_unborn = 1, flag_peeled = 2, flag_symref = 4 };
 
@@ -48,7 +50,7 @@ class writer {
   explicit writer(const clock& c) : clock_(c) {}
 
   template <class T>
-  requires std::is_unsigned_v<T>
+    requires std::is_unsigned_v<T>
   void number(T n) {
     for (std::size_t i = 0; i < sizeof(T); ++i) out_ += static_cast<char>(static_cast<unsigned char>(n >> (8 * i)));
   }
@@ -101,7 +103,8 @@ void write_body(writer& w, const snapshot& s) {
   w.text(s.generation);
   w.number(static_cast<std::uint8_t>((s.is_public ? flag_public : 0) | (s.gone ? flag_gone : 0) |
                                      (s.advertisement ? flag_advertisement : 0) | (s.doubted ? flag_doubted : 0) |
-                                     (s.unconfirmed ? flag_unconfirmed : 0)));
+                                     (s.unconfirmed ? flag_unconfirmed : 0) | (s.v0_offer ? flag_v0_offer : 0) |
+                                     (s.speaks_no_v2() ? flag_no_v2 : 0)));
   for (auto const t : {s.public_checked, s.updated, s.changed, s.invalidated}) w.time(t);
   write_table(w, *s.table);
   w.count(s.raws.size());
@@ -113,6 +116,10 @@ void write_body(writer& w, const snapshot& s) {
   if (s.advertisement) {
     w.text(*s.advertisement->body);
     w.time(s.advertisement->since);
+  }
+  if (s.v0_offer) {
+    w.text(s.v0_offer->capabilities);
+    w.time(s.v0_offer->since);
   }
   w.count(s.former_tips.size());
   for (auto const& t : s.former_tips) {
@@ -135,8 +142,8 @@ class reader {
   reader(std::string_view in, const clock& c) : in_(in), clock_(c) {}
 
   template <class T>
-  requires std::is_unsigned_v<T> T number()
-  noexcept {
+    requires std::is_unsigned_v<T>
+  T number() noexcept {
     auto const bytes = take(sizeof(T));
     T n = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i)
@@ -226,15 +233,19 @@ void read_shrunk(reader& r, snapshot& s) {
   }
 }
 
-void read_lists(reader& r, snapshot& s, bool has_advertisement) {
+void read_lists(reader& r, snapshot& s, std::uint8_t flags) {
   for (auto n = r.count(4 + 4 + 8, max_raw_answers); n > 0 && r.good(); --n) {
     std::string canonical(r.text());
     auto body = read_body(r);
     s.raws.push_back({std::move(canonical), std::move(body), r.time()});
   }
-  if (has_advertisement) {
+  if ((flags & flag_advertisement) != 0) {
     auto body = read_body(r);
     s.advertisement = kept_advertisement{std::move(body), r.time()};
+  }
+  if ((flags & flag_v0_offer) != 0) {
+    std::string capabilities(r.text());
+    s.v0_offer = kept_v0_offer{std::move(capabilities), r.time(), (flags & flag_no_v2) != 0};
   }
   for (auto n = r.count(1 + 20 + 8, max_former_tips); n > 0 && r.good(); --n) {
     auto const oid = r.oid();
@@ -294,7 +305,7 @@ std::optional<snapshot> decode_snapshot(std::string_view bytes, const clock& c) 
   if (was_invalidated && s.invalidated == unknown_time) s.invalidated = c.now();
   s.table = read_table(r);
   if (!r.good()) return std::nullopt;
-  read_lists(r, s, (flags & flag_advertisement) != 0);
+  read_lists(r, s, flags);
   if (!std::ranges::is_sorted(s.former_tips, {}, &former_tip::oid)) return std::nullopt;
   if (!r.at_end() || s.generation.empty()) return std::nullopt;
   return s;

@@ -58,13 +58,12 @@ void sealed_response::take(const protocol::fetch_event& event, std::string& out)
     case fetch_event_kind::line:
       return event.lf ? protocol::append_text_pkt(out, event.data) : protocol::append_pkt(out, event.data);
     case fetch_event_kind::section_end:
-      return protocol::append_delim(out);
+      return protocol::append_section_end(out, form_);
     case fetch_event_kind::pack:
       pack_.update(event.data);
-      return protocol::append_band(out, protocol::band::pack, event.data);
+      return protocol::append_band(out, form_, protocol::band::pack, event.data);
     case fetch_event_kind::error:
-      if (reader_.section() == fetch_section::packfile)
-        return protocol::append_band(out, protocol::band::error, event.data);
+      if (reader_.in_packfile()) return protocol::append_band(out, form_, protocol::band::error, event.data);
       return protocol::append_pkt(out, "ERR " + std::string(event.data));
     case fetch_event_kind::flush:
       return protocol::append_flush(out);
@@ -77,6 +76,10 @@ void sealed_response::take_section(std::string_view name, std::string& out) {
                      (section == fetch_section::shallow_info && shallow_asked_);
   if (!asked) unasked_ = true;
   protocol::append_text_pkt(out, name);
+}
+
+void sealed_response::finish() {
+  if (!reader_.finish()) return;  // `unfinished` then
 }
 
 keep_verdict sealed_response::verdict() const {
@@ -95,7 +98,7 @@ std::size_t response_head::take(std::string_view bytes) {
     lost_ = !event;
     if (lost_) break;
     taken += event->consumed;
-    ended_ = event->kind == fetch_event_kind::section && reader_.section() == fetch_section::packfile;
+    ended_ = reader_.takes_notes();
   }
   return lost_ ? bytes.size() : taken;
 }

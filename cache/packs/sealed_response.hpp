@@ -1,5 +1,5 @@
 #pragma once
-// A v2 answer to fetch on its way into a spool: without its progress, and with a verdict whether it may be kept.
+// An answer to fetch on its way into a spool: without its progress, and with a verdict whether it may be kept.
 // Sans-IO. Memory: at most one text pkt-line, a pack trailer, and the last progress. One coroutine at a time.
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "cache/packs/pack_check.hpp"
-#include "protocol/fetch_response.hpp"
+#include "protocol/fetch_answer.hpp"
 #include "protocol/object_id.hpp"
 
 namespace tankard::cache {
@@ -18,7 +18,7 @@ namespace tankard::cache {
 /// Whether a response may be kept, or the first reason why not.
 enum class keep_verdict : std::uint8_t {
   keep,
-  unfinished,       ///< no flush-pkt at the end (yet)
+  unfinished,       ///< not at its proper end (yet)
   malformed,        ///< not an answer to fetch
   refused,          ///< ERR, or band 3
   no_packfile,      ///< acknowledgments only
@@ -32,12 +32,15 @@ class sealed_response {
   static constexpr std::size_t most_progress = 4096;
 
   /// `shallow_asked`: the request had depth, deepen-since or shallow lines.
-  sealed_response(protocol::object_format format, bool shallow_asked) : pack_(format), shallow_asked_(shallow_asked) {}
+  sealed_response(protocol::object_format format, bool shallow_asked, const protocol::answer_form& form = {})
+      : form_(form), reader_(form), pack_(format), shallow_asked_(shallow_asked) {}
 
   /// Appends to `out` what every client gets of the next bytes of the answer: everything but band 2, keep-alives and
   /// the response-end-pkt. An ERR or band 3 goes through. Pack data is framed anew, and never held back.
-  /// Errors: those of fetch_response_reader; what was appended before is to be broken off then.
+  /// Errors: those of fetch_answer_reader; what was appended before is to be broken off then.
   protocol::result<void> feed(std::string_view bytes, std::string& out);
+  /// The message has ended: of v0 only that tells.
+  void finish();
 
   /// What came on band 2 since the last call, at most `most_progress` bytes of it.
   std::string take_progress() { return std::exchange(progress_, {}); }
@@ -51,7 +54,8 @@ class sealed_response {
   void take(const protocol::fetch_event& event, std::string& out);
   void take_section(std::string_view name, std::string& out);
 
-  protocol::fetch_response_reader reader_;
+  protocol::answer_form form_;
+  protocol::fetch_answer_reader reader_;
   pack_check pack_;
   std::string progress_;
   bool shallow_asked_;
@@ -61,17 +65,20 @@ class sealed_response {
   std::optional<std::uint64_t> head_size_;
 };
 
-/// Finds the end of the head in a response that is served, so that a client's own band-2 lines can go in between.
+/// Finds the end of the head in a response that is served, so that a client's own band-2 lines can go in between: the
+/// header of the packfile section, or in v0 the first pkt-line of the pack.
 class response_head {
  public:
+  explicit response_head(const protocol::answer_form& form = {}) : reader_(form) {}
+
   /// How many of these next bytes still belong to the head; all of them as long as it has not ended, or where the
-  /// response has no packfile section.
+  /// response has no pack in bands.
   std::size_t take(std::string_view bytes);
   /// The last take() found the end, or one before it did: a pkt-line may be put in there.
   bool ended() const noexcept { return ended_; }
 
  private:
-  protocol::fetch_response_reader reader_;
+  protocol::fetch_answer_reader reader_;
   bool ended_ = false;
   bool lost_ = false;  // malformed
 };

@@ -90,8 +90,11 @@ class store_ingest {
   ingest_limits limits_;
 };
 
+/// The protocol that a request is put in; v1 is v0 here.
+enum class upload_pack_protocol : std::uint8_t { v0, v2 };
 /// `git upload-pack --stateless-rpc` on the store: the request body goes in, the answer comes out of read_stdout(). The
 /// caller may set inherit_fd and niceness. `max_memory` bounds each process of it (there may be two); 0 = unbounded.
-spawn_options upload_pack_command(const repo_store& store, std::size_t max_memory);
+spawn_options upload_pack_command(const repo_store& store, std::size_t max_memory,
+                                  upload_pack_protocol protocol = upload_pack_protocol::v2);
 
 }  // namespace tankard::cache

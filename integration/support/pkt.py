@@ -58,3 +58,15 @@ def listing(data):
             if len(oid) in (40, 64) and not oid.strip("0123456789abcdef"):
                 refs[name] = oid
     return refs
+
+
+def old_fetch(wants, haves=(), done=True, capabilities="multi_ack_detailed no-done side-band-64k ofs-delta agent=git/integration", needs=()):
+    """A POST of protocol v0 or v1."""
+    first = [f"want {w}{' ' + capabilities if n == 0 and capabilities else ''}" for n, w in enumerate(wants)]
+    return lines(*first, *needs, FLUSH, *(f"have {h}" for h in haves), "done" if done else FLUSH)
+
+
+def old_capabilities(data):
+    """The words behind the first ref of a listing in v0 or v1."""
+    first = next(p for p in read(data) if isinstance(p, bytes) and b"\0" in p)
+    return first.rstrip(b"\n").split(b"\0")[1].decode().split()

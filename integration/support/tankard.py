@@ -413,13 +413,15 @@ class Tankard(RawClient):
         return processes.wait_until(lambda: self.events(name, **fields), f"the log tells of {name} {fields}")
 
     def requests(self, since=0, **fields):
+        """Log lines of all requests that were answered so far."""
+        self.log_mark()
         return self.events("request", since, **fields)
 
     def wait_request(self, count=1, since=0, timeout=10.0, **fields):
         """Waits for request log lines (they are written after the answer); returns them."""
-        processes.wait_until(lambda: len(self.requests(since, **fields)) >= count,
-                             lambda: f"{count} request log lines with {fields}; there are {self.requests(since)}", timeout)
-        return self.requests(since, **fields)
+        processes.wait_until(lambda: len(self.events("request", since, **fields)) >= count,
+                             lambda: f"{count} request log lines with {fields}; there are {self.events('request', since)}", timeout)
+        return self.events("request", since, **fields)
 
     def outcomes(self, operation, since=0, count=1):
         return [r["outcome"] for r in self.wait_request(count, since, operation=operation)]

@@ -94,6 +94,7 @@ def git_http_backend():
 
 class Upstream:
     nginx_conf = _NGINX          # what a host with other rules replaces
+    git_conf = _GIT_CONF
 
     def __init__(self, workers=8):
         self.root = tempfile.mkdtemp(prefix="tankard-upstream-")
@@ -109,7 +110,7 @@ class Upstream:
         with open(os.path.join(self.root, "htpasswd"), "w", encoding="utf-8") as file:
             file.write(f"{USER}:{{PLAIN}}{PASSWORD}\n")
         with open(os.path.join(self.root, "git.conf"), "w", encoding="utf-8") as file:
-            file.write(_GIT_CONF.format(root=self.root, backend=self.backend()))
+            file.write(self.git_conf.format(root=self.root, backend=self.backend()))
 
     def backend(self):
         """The program that answers what nginx lets in."""
@@ -237,3 +238,8 @@ class Upstream:
                 with open(path, encoding="utf-8", errors="replace") as file:
                     text += file.read()[-2000:]
         return text
+
+
+class OldUpstream(Upstream):
+    """A host that was set up before there was protocol v1: git is not told what the client asks for, and answers in v0."""
+    git_conf = _GIT_CONF.replace("GIT_PROTOCOL $http_git_protocol;", 'GIT_PROTOCOL "";\nfastcgi_param HTTP_GIT_PROTOCOL "";')

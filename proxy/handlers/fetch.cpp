@@ -88,7 +88,7 @@ void count_sighting(fetching& f) {
 
 /// The herd: tips of the table, and an answer that is kept. No look at the store is needed for that.
 awaitable<bool> answered_at_once(fetching& f) {
-  f.known = facts_of_table(f.s, f.r, f.snapshot, f.asked, f.admitted);
+  f.known = facts_of_table(f.s, f.r, f.snapshot, {f.asked, f.old}, f.admitted);
   f.key = shared_key(f);
   if (!f.key || !f.s.packs.has(*f.key)) co_return false;
   if (!f.admitted.admitted) note_shown(f.s, viewer_of(f.s, f.r, f.snapshot.get()));
@@ -99,10 +99,14 @@ awaitable<bool> answered_at_once(fetching& f) {
 /// What is known now: it may have changed, and been revoked, while something was waited for.
 awaitable<void> look(fetching& f) {
   f.snapshot = co_await f.s.listing->find(f.r.repo.key);
-  f.known = co_await gather_facts(f.s, f.r, f.snapshot, f.asked, f.admitted);
+  f.known = co_await gather_facts(f.s, f.r, f.snapshot, {f.asked, f.old}, f.admitted);
 }
 
 }  // namespace
+
+protocol::answer_form form_of(const fetching& f) noexcept {
+  return f.old != nullptr ? protocol::form_of(*f.old) : protocol::answer_form{};
+}
 
 std::string note_of(const fetching& f) {
   auto const mark = f.s.marks.of(f.r.repo.key);
@@ -164,6 +168,14 @@ awaitable<void> gather(fetching& f) {
   if (settled) co_await look(f);
 }
 
+awaitable<void> carry_out(fetching& f) {
+  co_await confirm_access(f);
+  bool const answered = co_await answered_at_once(f);
+  if (answered) co_return;
+  co_await gather(f);
+  co_await run_plan(f);
+}
+
 awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_request& request) {
   auto const asked = protocol::parse_fetch_request(request.command);
   if (!asked) {
@@ -176,13 +188,10 @@ awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_
              .r = r,
              .body = request.body.bytes(),
              .asked = *asked,
+             .old = nullptr,
              .snapshot = std::move(snapshot),
              .admitted = admit(s, r)};
-  co_await confirm_access(f);
-  bool const answered = co_await answered_at_once(f);
-  if (answered) co_return;
-  co_await gather(f);
-  co_await run_plan(f);
+  co_await carry_out(f);
 }
 
 }  // namespace tankard::proxy::handlers

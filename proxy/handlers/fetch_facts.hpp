@@ -7,6 +7,7 @@
 #include "cache/listing/snapshot.hpp"
 #include "cache/store/repo_store.hpp"
 #include "protocol/fetch_request.hpp"
+#include "protocol/v0_request.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/plan/plan_fetch.hpp"
 
@@ -20,11 +21,17 @@ struct gathered {
   bool has_all_tags = true;                      ///< the store, of the present table, where the answer depends on them
 };
 
+/// A fetch as it was put.
+struct asked_fetch {
+  const protocol::fetch_request& what;
+  const protocol::v0_request* old;  ///< null: in v2
+};
+
 /// What is known without a look at the store: that tips of the present table may be had.
-gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
-                        const protocol::fetch_request& asked, const upstream::admission& admitted);
+gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr& snapshot, const asked_fetch& asked,
+                        const upstream::admission& admitted);
 /// `snapshot` may be null. Looks at the store on the blocking pool.
 awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
-                                 const protocol::fetch_request& asked, const upstream::admission& admitted);
+                                 const asked_fetch& asked, const upstream::admission& admitted);
 
 }  // namespace tankard::proxy::handlers

@@ -46,7 +46,9 @@ awaitable<void> local(fetching& f, reason why) {
     lead.reset();
     co_return co_await say_failed(f, {reason::overloaded, "too many git children (limits.children)"});
   }
-  auto source = co_await child_source::start(f.s, f.known.store, std::move(*permit), f.body);
+  auto source = co_await child_source::start(
+      f.s, f.known.store, std::move(*permit), f.body,
+      f.old != nullptr ? cache::upload_pack_protocol::v0 : cache::upload_pack_protocol::v2);
   if (!source) {
     lead.reset();
     co_return co_await say_failed(f, source.error());

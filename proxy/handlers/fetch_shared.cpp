@@ -24,7 +24,7 @@ std::chrono::nanoseconds leader_limit(const config::timeouts& time) {
 }
 
 sending to_client(const fetching& f, http::fields headers) {
-  return {.headers = std::move(headers), .note = note_of(f), .progress = !f.asked.no_progress};
+  return {.headers = std::move(headers), .note = note_of(f), .progress = !f.asked.no_progress, .form = form_of(f)};
 }
 
 void note_end(fetching& f, sent_end end, const refresh::pack_flight& flight, const std::string& cause) {
@@ -74,12 +74,16 @@ awaitable<void> join(fetching& f, refresh::pack_flight_ptr flight) {
 
 std::optional<cache::pack_key> shared_key(const fetching& f) {
   auto const& facts = f.known.facts;
-  bool const shareable = facts.may_see && !facts.own_refs && facts.wants_allowed && facts.offered &&
+  bool const shareable = facts.may_see && !facts.own_refs && facts.offered && facts.wants_allowed &&
                          cache::may_be_cached(f.asked) && (facts.upstream_admitted || facts.offline_mode);
   if (!shareable) return std::nullopt;
   auto const& repo = f.r.repo.key;
+  auto const framing = f.old != nullptr ? f.old->framing_text() : std::string("v2");
   auto const tags = f.asked.include_tag ? cache::tags_digest(*f.snapshot->table) : cache::sha256_digest{};
-  cache::request_context const where{.repo = repo, .generation = f.snapshot->generation, .framing = "v2", .tags = tags};
+  cache::request_context const where{.repo = repo,
+                                     .generation = f.snapshot->generation,
+                                     .framing = framing,
+                                     .tags = tags};
   return cache::pack_key{
       .request = cache::request_digest(where, f.asked), .repo = repo.digest(), .generation = f.snapshot->generation};
 }
@@ -137,7 +141,8 @@ awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight l
                .lead = std::move(lead),
                .source = std::move(answer.source),
                .writer = std::move(*writer),
-               .filter = cache::sealed_response(f.asked.format, asks_for_shallow(f.asked)),
+               .filter = cache::sealed_response(f.asked.format, asks_for_shallow(f.asked), form_of(f)),
+               .form = form_of(f),
                .worth_keeping = f.worth_keeping.value_or(false),
                .wants = f.asked.wants,
                .first_pack = answer.first_pack ? f.s.syncs->claim_first_pack(f.r.repo.key) : std::nullopt};

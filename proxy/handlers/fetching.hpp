@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cache/packs/pack_key.hpp"
+#include "protocol/fetch_answer.hpp"
 #include "protocol/fetch_request.hpp"
 #include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
@@ -25,6 +26,7 @@ struct fetching {
   const routed& r;
   const std::string& body;
   const protocol::fetch_request& asked;
+  const protocol::v0_request* old;  ///< null: asked in v2
   cache::snapshot_ptr snapshot;
   upstream::admission admitted;
   gathered known{};
@@ -38,6 +40,10 @@ struct fetching {
 
 // ---- fetch.cpp
 
+/// From the first look to the answer.
+awaitable<void> carry_out(fetching& f);
+/// What its answer looks like.
+protocol::answer_form form_of(const fetching& f) noexcept;
 /// Finds out anew what is known, and who may see it.
 awaitable<void> gather(fetching& f);
 /// Decides, and carries it out.

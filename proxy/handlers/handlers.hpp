@@ -5,6 +5,7 @@
 #include <string>
 
 #include "protocol/command_request.hpp"
+#include "protocol/v0_request.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/request_body.hpp"
 #include "proxy/http/target.hpp"
@@ -33,6 +34,12 @@ struct v2_request {
   const protocol::command_request& command;
 };
 
+/// The same of v0 or v1: a fetch.
+struct v0_request {
+  const http::held_body& body;
+  const protocol::v0_request& asked;
+};
+
 awaitable<void> info_refs(services& s, http::exchange& x, routed r);
 awaitable<void> upload_pack(services& s, http::exchange& x, routed r);
 /// `body` is the request that `asked` was parsed from.
@@ -42,6 +49,7 @@ awaitable<void> ls_refs(services& s, http::exchange& x, const routed& r, const s
 awaitable<void> unknown_ls_refs(services& s, http::exchange& x, const routed& r, const std::string& body,
                                 error_code why);
 awaitable<void> fetch(services& s, http::exchange& x, const routed& r, const v2_request& request);
+awaitable<void> fetch_v0(services& s, http::exchange& x, const routed& r, const v0_request& request);
 awaitable<void> receive_pack(services& s, http::exchange& x, routed r);
 
 class push_watch;
@@ -51,6 +59,7 @@ struct pass {
   proxy::reason why = reason::none;
   const std::string* body = nullptr;  ///< already read (and inflated) here, sent whole; null: streamed from the client
   push_watch* watching = nullptr;     ///< sees the body of a push and the answer to it
+  std::function<void(unsigned status)> at_head = nullptr;  ///< told of the answer before the client is
   bool memory_can_answer = false;     ///< an answer that amounts to an outage is not relayed but returned as a failure
 };
 /// Streams the request to the upstream and the answer back as they are; nothing is kept. A failure is returned only

@@ -1,12 +1,12 @@
 // GET info/refs?service=git-upload-pack. v2: the capability advertisement, asked for, collapsed, remembered, and in an
-// outage answered from memory (DESIGN 4). v0 and v1: the listing itself, passed through.
+// outage answered from memory (DESIGN 4). v0 and v1: the listing itself (listing.hpp).
 
 #include <fmt/format.h>
 
-#include "protocol/advertisement.hpp"
 #include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
+#include "proxy/handlers/listing_form.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
 #include "proxy/plan/plan_ls_refs.hpp"
@@ -22,20 +22,14 @@ const cache::kept_advertisement* showable(const services& s, const routed& r, co
   return shown && snapshot->advertisement ? &*snapshot->advertisement : nullptr;
 }
 
-/// The kept advertisement with what our own side can do (`offline`), or with all that upstream offers.
-std::string shown_body(const std::string& upstream_body, bool offline) {
-  auto const parsed = protocol::parse_advertisement(upstream_body);
-  if (!parsed || !std::holds_alternative<protocol::v2_advertisement>(*parsed)) return upstream_body;
-  auto const& v2 = std::get<protocol::v2_advertisement>(*parsed);
-  auto const shown = protocol::shown_advertisement(v2, offline);
-  return shown.capabilities == v2.capabilities ? upstream_body : protocol::write_v2_advertisement(shown);
-}
+/// A host of which nothing but listings of v0 is known is answered for with one, also to who asks in v2.
+bool lists_instead(const cache::snapshot_ptr& snapshot) { return snapshot && snapshot->known_in_v0_only(); }
 
 awaitable<void> answer_kept(services& s, http::exchange& x, const cache::kept_advertisement& kept, verdict v) {
   bool const stale = v.outcome == outcome::stale;
-  std::string const body = shown_body(*kept.body, stale);
+  auto const body = shown_advertisement(kept.body, stale);
   from_memory const memory{.content_type = http::upload_pack_advertisement_type,
-                           .body = body,
+                           .body = *body,
                            .age = s.clock.age(kept.since),
                            .ttl = s.settings.refs.ttl};
   co_await answer_from_memory(x, v, memory);
@@ -45,6 +39,9 @@ awaitable<void> answer_outage(services& s, http::exchange& x, const routed& r, c
                               upstream::admission refused, const upstream::whole_answer* answer) {
   refused = co_await confirmed(s, r, snapshot, std::move(refused));
   snapshot = co_await s.listing->find(r.repo.key);  // it may have been revoked while upstream was asked
+  if (lists_instead(snapshot)) {
+    co_return co_await answer_listing_in_outage(whole_listing(s, x, r, snapshot), std::move(refused), answer);
+  }
   auto const why = outage_of(refused);
   auto const* kept = showable(s, r, snapshot, plan::obstacle_of(refused));
   if (s.settings.offline_mode && kept != nullptr) {
@@ -77,8 +74,9 @@ awaitable<void> answer_outcome(services& s, http::exchange& x, const routed& r, 
     co_return co_await relay_refusal(s, x, r, *o.answer);
   }
   auto const kind = wait.joined ? outcome::collapsed : o.new_to_us ? outcome::miss : outcome::revalidated;
-  std::string const body = shown_body(*o.body, false);
-  co_await answer_from_upstream(x, {kind, reason::none}, http::upload_pack_advertisement_type, body);
+  if (o.listing) s.marks.clear(r.repo.key);
+  auto const body = shown_info_refs(o);
+  co_await answer_from_upstream(x, {kind, reason::none}, http::upload_pack_advertisement_type, *body);
 }
 
 awaitable<void> say_not_found(http::exchange& x, const routed& r) {
@@ -102,26 +100,26 @@ awaitable<void> answer_late(services& s, http::exchange& x, const routed& r) {
 
 awaitable<void> info_refs(services& s, http::exchange& x, routed r) {
   bool const head = x.request().method == http::verb::head;
-  if (r.protocol_version != 2 || head) {
-    bool const known_missing = s.not_found.has(r.repo.key, r.principal(), s.clock.now());
-    if (known_missing && admit(s, r).admitted) co_return co_await say_not_found(x, r);
-    co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
-  }
-  auto const snapshot = co_await s.listing->find(r.repo.key);
   auto admitted = admit(s, r);
+  bool const known_missing = admitted.admitted && s.not_found.has(r.repo.key, r.principal(), s.clock.now());
+  if (known_missing) co_return co_await say_not_found(x, r);
+  if (head) co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
+  auto const snapshot = co_await s.listing->find(r.repo.key);
+  bool const old = r.protocol_version != 2 || (snapshot && snapshot->speaks_no_v2());
+  if (old) co_return co_await answer_listing(whole_listing(s, x, r, snapshot));
   if (!admitted.admitted) co_return co_await answer_outage(s, x, r, snapshot, std::move(admitted), nullptr);
-  if (s.not_found.has(r.repo.key, r.principal(), s.clock.now())) co_return co_await say_not_found(x, r);
 
   auto const* kept = showable(s, r, snapshot, {upstream::outage_scope::repository, false});
   auto const who = viewer_of(s, r, snapshot.get());
-  if (kept != nullptr && plan::is_fresh(*snapshot, who, kept->since, s.settings.refs.max_age, s.clock)) {
+  auto const max_age = s.pushes.fresh_for(r.repo.key, s.settings.refs.max_age, s.clock.now());
+  if (kept != nullptr && plan::is_fresh(*snapshot, who, kept->since, max_age, s.clock)) {
     co_return co_await answer_kept(s, x, *kept, {outcome::hit, reason::fresh});
   }
   if (!s.settings.offline_mode) kept = nullptr;
   std::chrono::nanoseconds const patience =
       kept != nullptr ? s.settings.refs.patience : s.settings.time.ls_refs_total + s.settings.time.connect;
   auto headers = http::towards_upstream(x.request().headers, x.report().id);
-  auto const wait = co_await s.listing->ask_advertisement(r.repo, r.who, std::move(headers), patience);
+  auto const wait = co_await s.listing->ask_info_refs(r.repo, r.who, r.protocol_version, std::move(headers), patience);
   if (wait.outcome) co_return co_await answer_outcome(s, x, r, snapshot, wait);
   co_await answer_late(s, x, r);
 }

@@ -87,7 +87,7 @@ awaitable<void> keep(production& p) {
   bool const lives = co_await p.s.listing->lives(p.repo.key, p.generation);
   if (!lives) co_return;
   if (p.first_pack) {
-    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation, spool, p.wants);
+    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation, {spool, p.form}, p.wants);
     p.first_pack.reset();
   }
   auto const& flight = *p.lead.flight();
@@ -101,6 +101,7 @@ awaitable<void> keep(production& p) {
 awaitable<void> produce(production p) {
   bool const whole = co_await fill(p);
   if (!whole) co_return;
+  p.filter.finish();
   if (p.filter.verdict() == keep_verdict::unfinished) {  // a proper end of the message, not of the answer
     co_return give_up(p, {reason::truncated, "the answer ended too early"});
   }

@@ -1,11 +1,15 @@
 #include "proxy/handlers/pack_source.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <boost/throw_exception.hpp>
+#include <cerrno>
 #include <stdexcept>
 
-#include "cache/store/store_ingest.hpp"
+#include "cache/io/unique_fd.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
 namespace tankard::proxy::handlers {
@@ -21,6 +25,20 @@ std::size_t hand_out(std::string& held, asio::mutable_buffer into) {
   return n;
 }
 
+/// A request of v0 as the file that its child reads: that one answers before it has read all, and whoever wrote all of
+/// it to a pipe first would wait for a child that waits for him. Bounded by limits.body_bytes for each child.
+boost::system::result<cache::unique_fd> as_file(const std::string& body) {
+  auto const failed = [] { return boost::system::error_code(errno, boost::system::system_category()); };
+  cache::unique_fd file(::memfd_create("request", MFD_CLOEXEC));
+  if (!file) return failed();
+  for (std::size_t at = 0; at < body.size();) {
+    auto const n = ::pwrite(file.get(), body.data() + at, body.size() - at, static_cast<off_t>(at));
+    if (n < 0 && errno != EINTR) return failed();
+    if (n > 0) at += static_cast<std::size_t>(n);
+  }
+  return file;
+}
+
 }  // namespace
 
 void throw_exception_from_error(const broken_source& b, const boost::source_location& where) {
@@ -31,23 +49,37 @@ child_source::child_source(permit place, cache::repo_store_ptr store)
     : place_(std::move(place)), store_(std::move(store)), reading_(store_->begin_reading()) {}
 
 awaitable<from_source<std::unique_ptr<child_source>>> child_source::start(services& s, cache::repo_store_ptr store,
-                                                                          permit place, const std::string& body) {
+                                                                          permit place, const std::string& body,
+                                                                          cache::upload_pack_protocol protocol) {
   std::unique_ptr<child_source> started(new child_source(std::move(place), std::move(store)));
-  auto command = cache::upload_pack_command(*started->store_, s.settings.limit.child_memory);
+  auto command = cache::upload_pack_command(*started->store_, s.settings.limit.child_memory, protocol);
   command.inherit_fd = s.lock_fd;
+  bool const old = protocol == cache::upload_pack_protocol::v0;
+  cache::unique_fd file;
+  if (old) {
+    auto copy = [&body] { return as_file(body); };
+    auto made = co_await s.pool.run(std::move(copy));
+    if (!made) co_return broken_source{reason::store_failed, "cannot hold the request: " + made.error().message()};
+    file = std::move(*made);
+    command.stdin_fd = file.get();
+  }
   auto const ex = co_await asio::this_coro::executor;
   auto spawned = cache::subprocess::spawn(ex, command);
   if (!spawned) co_return broken_source{reason::store_failed, "cannot start git: " + spawned.error().message()};
   started->child_ = std::move(*spawned);
-  auto const fed = co_await started->feed(body);
-  if (!fed) co_return fed.error();
+  bool fed = true;
+  if (!old) {
+    auto const written = co_await started->child_->write_stdin(asio::buffer(body));
+    fed = written.has_value();
+    started->child_->close_stdin();
+  }
+  auto const begun = co_await started->read_first(fed);
+  if (!begun) co_return begun.error();
   co_return std::move(started);
 }
 
 /// Until its first output: before that nothing is promised to anybody.
-awaitable<from_source<void>> child_source::feed(const std::string& body) {
-  auto const fed = co_await child_->write_stdin(asio::buffer(body));
-  child_->close_stdin();
+awaitable<from_source<void>> child_source::read_first(bool fed) {
   first_.resize(first_piece);
   auto const n = co_await child_->read_stdout(asio::buffer(first_));
   first_.resize(n ? *n : 0);
@@ -59,12 +91,14 @@ awaitable<from_source<void>> child_source::feed(const std::string& body) {
 
 awaitable<from_source<std::size_t>> child_source::end(bool read_well) {
   auto const status = co_await child_->wait(exit_limit);
-  if (read_well && status.ok()) co_return std::size_t{0};
+  ended_ = read_well && status.ok();
+  if (ended_) co_return std::size_t{0};
   co_return broken_source{reason::store_failed, "git upload-pack: " + status.text() + ": " + child_->stderr_tail()};
 }
 
 awaitable<from_source<std::size_t>> child_source::read(asio::mutable_buffer into) {
   if (!first_.empty()) co_return hand_out(first_, into);
+  if (ended_) co_return std::size_t{0};
   auto const n = co_await child_->read_stdout(into);
   if (n && *n > 0) co_return *n;
   co_return co_await end(n.has_value());

@@ -10,6 +10,7 @@
 #include "cache/io/fair_semaphore.hpp"
 #include "cache/io/subprocess.hpp"
 #include "cache/store/repo_store.hpp"
+#include "cache/store/store_ingest.hpp"
 #include "proxy/services.hpp"
 #include "proxy/upstream/classify.hpp"
 
@@ -39,22 +40,25 @@ class child_source final : public pack_source {
  public:
   using permit = cache::fair_semaphore::permit;
 
-  /// Starts it and feeds it `body`, the whole request. An error where it ends without a word.
+  /// Starts it and feeds it `body`, the whole request. An error where it fails without a word. (To a request of v0 that
+  /// waits for nothing the right answer is empty.)
   static awaitable<from_source<std::unique_ptr<child_source>>> start(services& s, cache::repo_store_ptr store,
-                                                                     permit place, const std::string& body);
+                                                                     permit place, const std::string& body,
+                                                                     cache::upload_pack_protocol protocol);
   awaitable<from_source<std::size_t>> read(asio::mutable_buffer into) override;
   awaitable<void> give_up(broken_source why) override;
 
  private:
   child_source(permit place, cache::repo_store_ptr store);
-  awaitable<from_source<void>> feed(const std::string& body);
+  awaitable<from_source<void>> read_first(bool fed);
   awaitable<from_source<std::size_t>> end(bool read_well);
 
   permit place_;
   cache::repo_store_ptr store_;
   cache::store_lease reading_;  // until the child has ended
   std::unique_ptr<cache::subprocess> child_;
-  std::string first_;  // output that was read to see that there is some
+  std::string first_;   // output that was read to see that there is some
+  bool ended_ = false;  // well
 };
 
 /// A good answer of an upstream whose head was read.

@@ -200,6 +200,7 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
   }
   auto const& [head, rest, meaning] = *got;
   if (g.p.watching != nullptr) g.p.watching->answered(head.status);
+  if (g.p.at_head) g.p.at_head(head.status);
   bool const denied = meaning.what == upstream::verdict::denial;
   if (denied) {
     if (auto ours = refresh::refused_us(g.r.repo, *g.r.who, head.status)) {
@@ -235,8 +236,8 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
 }  // namespace
 
 awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::exchange& x, const routed& r, pass p) {
-  passage g{s, x, r, p, s.clock.now(), nullptr};
-  auto request = request_of(x, r, p);
+  passage g{s, x, r, std::move(p), s.clock.now(), nullptr};
+  auto request = request_of(x, r, g.p);
   bool const streamed = request.kind == body_kind::chunked || request.kind == body_kind::length;
   auto opened = co_await r.repo.site.client.open(std::move(request));
   if (!opened) {
@@ -247,7 +248,7 @@ awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::
   if (!streamed) co_return co_await relay_answer(g, *call);
 
   upload u;
-  u.watching = p.watching;
+  u.watching = g.p.watching;
   g.up = &u;
   auto const ex = co_await asio::this_coro::executor;
   start_upload(ex, x, *call, u);
@@ -271,7 +272,7 @@ awaitable<std::optional<upstream::failure>> try_pass_through(services& s, http::
 awaitable<void> pass_through(services& s, http::exchange& x, const routed& r, pass p) {
   auto const admitted = admit(s, r);
   if (!admitted.admitted) co_return co_await say_outage(s, x, r.repo, outage_of(admitted));
-  auto const failed = co_await try_pass_through(s, x, r, p);
+  auto const failed = co_await try_pass_through(s, x, r, std::move(p));
   if (failed && !x.started()) co_await say_outage(s, x, r.repo, outage_of(s, r.repo.site, *failed));
 }
 

@@ -30,8 +30,9 @@ awaitable<void> refuse_away(services& s, http::exchange& x, const routed& r, con
 
 /// Passes the request through. What fails before anything of a body was sent is refused with a sentence; later it is
 /// not known what upstream did, and a broken answer says so.
-awaitable<void> pass_push(services& s, http::exchange& x, const routed& r, push_watch* watching) {
-  auto const failed = co_await try_pass_through(s, x, r, {.why = reason::push, .watching = watching});
+awaitable<void> pass_push(services& s, http::exchange& x, const routed& r, pass p) {
+  p.why = reason::push;
+  auto const failed = co_await try_pass_through(s, x, r, std::move(p));
   if (!failed || x.started()) co_return;
   auto const away = outage_of(s, r.repo.site, *failed);
   bool const untouched = x.report().bytes_in == 0;
@@ -40,12 +41,15 @@ awaitable<void> pass_push(services& s, http::exchange& x, const routed& r, push_
 }
 
 /// The question before a push. Where the repository has moved for good the push goes on under another name, and what is
-/// known by this one becomes old with it.
+/// known by this one becomes old with it, before the client is told.
 awaitable<void> pass_question(services& s, http::exchange& x, const routed& r) {
-  co_await pass_push(s, x, r, nullptr);
-  bool const moved = x.report().status == 301 || x.report().status == 308;
-  auto const known = s.listings.get(r.repo.key);
-  if (moved && (known.value || known.on_disk)) s.listings.invalidate(r.repo.key);
+  pass asking;
+  asking.at_head = [&s, &r](unsigned status) {
+    bool const moved = status == 301 || status == 308;
+    auto const known = s.listings.get(r.repo.key);
+    if (moved && (known.value || known.on_disk)) s.listings.invalidate(r.repo.key);
+  };
+  co_await pass_push(s, x, r, std::move(asking));
 }
 
 }  // namespace
@@ -60,7 +64,7 @@ awaitable<void> receive_pack(services& s, http::exchange& x, routed r) {
   if (!admitted.admitted) co_return co_await refuse_away(s, x, r, outage_of(admitted));
   if (r.target.service != http::git_service::receive_pack) co_return co_await pass_question(s, x, r);
   push_watch watching(s, r.repo, x.request());
-  co_await pass_push(s, x, r, &watching);
+  co_await pass_push(s, x, r, {.watching = &watching});
 }
 
 }  // namespace tankard::proxy::handlers

@@ -9,10 +9,11 @@ namespace {
 
 constexpr std::size_t piece = 128u << 10;
 
-/// Puts a line behind the header of the packfile section; everything else passes unread.
+/// Puts a line behind the head; everything else passes unread.
 class note_injector {
  public:
-  explicit note_injector(std::string note) : note_(std::move(note)) {}
+  note_injector(std::string note, const protocol::answer_form& form)
+      : form_(form), head_(form), note_(std::move(note)) {}
 
   /// What is to be sent for these bytes.
   std::string_view pass(std::string_view in) {
@@ -20,12 +21,13 @@ class note_injector {
     auto const ahead = head_.take(in);
     if (!head_.ended()) return in;
     mixed_.assign(in.substr(0, ahead));
-    mixed_ += protocol::progress_pkt(std::exchange(note_, {}));
+    mixed_ += protocol::progress_pkt(form_, std::exchange(note_, {}));
     mixed_ += in.substr(ahead);
     return mixed_;
   }
 
  private:
+  protocol::answer_form form_;
   cache::response_head head_;
   std::string note_;
   std::string mixed_;
@@ -34,7 +36,7 @@ class note_injector {
 }  // namespace
 
 awaitable<void> send_alone(fetching& f, pack_source& source, http::fields headers) {
-  note_injector inject(note_of(f));
+  note_injector inject(note_of(f), form_of(f));
   auto const started = co_await f.x.start(200, "OK", std::move(headers), std::nullopt);
   bool client_there = started.has_value();
   std::string buffer(piece, '\0');

@@ -10,7 +10,7 @@
 namespace tankard::proxy::handlers {
 namespace {
 
-constexpr std::size_t head_piece = 64u << 10;
+constexpr std::size_t head_piece = 128u << 10;  // some acknowledgments, and a pkt-line of the pack
 constexpr std::uint64_t file_piece = 1u << 20;  // between looks at the page cache
 constexpr std::size_t copy_piece = 256u << 10;  // for TLS
 
@@ -28,12 +28,12 @@ awaitable<std::size_t> read_some(services& s, const cache::cached_pack& pack, as
   co_return co_await s.pool.run(std::move(job));
 }
 
-awaitable<front> read_front(services& s, const cache::cached_pack& pack) {
+awaitable<front> read_front(services& s, const cache::cached_pack& pack, const protocol::answer_form& form) {
   front f;
   f.bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(pack.size, head_piece)));
   auto const n = co_await read_some(s, pack, asio::buffer(f.bytes), 0);
   f.bytes.resize(n);
-  cache::response_head head;
+  cache::response_head head(form);
   auto const ahead = head.take(f.bytes);
   f.ahead = head.ended() ? ahead : 0;
   co_return f;
@@ -84,8 +84,8 @@ awaitable<void> send_kept(services& s, http::exchange& x, cache::cached_pack_ptr
   std::string opening;
   std::uint64_t at = 0;
   if (!what.note.empty()) {
-    auto const f = co_await read_front(s, *pack);
-    if (f.ahead > 0) opening = f.bytes.substr(0, f.ahead) + protocol::progress_pkt(what.note);
+    auto const f = co_await read_front(s, *pack, what.form);
+    if (f.ahead > 0) opening = f.bytes.substr(0, f.ahead) + protocol::progress_pkt(what.form, what.note);
     at = f.ahead;
   }
   auto const started = co_await x.start(200, "OK", std::move(what.headers), pack->size - at + opening.size());

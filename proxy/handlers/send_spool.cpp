@@ -26,12 +26,12 @@ struct follower_state {
   cache::spool_follower& from;
   const refresh::pack_flight& flight;
   sending what;
-  cache::response_head head{};
+  cache::response_head head{what.form};
   std::uint64_t told = 0;  ///< of the progress
   std::string last{};      ///< bytes that were sent, four at most
   unsigned silent_ticks = 0;
 
-  /// Where a pkt-line of our own may go in: behind the header of the packfile section, at the end of an append, and not
+  /// Where a pkt-line of our own may go in: behind the head, at the end of an append, and not
   /// behind the flush-pkt that ends it all. (Pack data that looks like one only puts it off.)
   bool at_boundary() const { return head.ended() && from.position() == from.followed()->size() && last != flush_pkt; }
 };
@@ -45,9 +45,9 @@ awaitable<bool> write(http::exchange& x, std::string_view bytes) {
 /// What there is to tell on band 2.
 std::string own_lines(follower_state& f) {
   std::string lines;
-  if (!f.what.note.empty()) lines = protocol::progress_pkt(std::exchange(f.what.note, {}));
+  if (!f.what.note.empty()) lines = protocol::progress_pkt(f.what.form, std::exchange(f.what.note, {}));
   auto const news = f.what.progress ? f.flight.progress.since(f.told) : std::string();
-  if (!news.empty()) protocol::append_band(lines, protocol::band::progress, news);
+  if (!news.empty()) protocol::append_band(lines, f.what.form, protocol::band::progress, news);
   return lines;
 }
 
@@ -79,7 +79,7 @@ awaitable<void> break_off(follower_state& f) {
     std::string line;
     auto const cause = f.from.followed()->cause();
     protocol::append_band(
-        line, protocol::band::error,
+        line, f.what.form, protocol::band::error,
         fmt::format("tankard: {}\n", cause.empty() ? "the cache has no room, and this client is too slow" : cause));
     co_await write(f.x, line);
   }

@@ -1,12 +1,14 @@
 #pragma once
 // An answer to fetch on its way to one client: from a spool that is being written, or from the pack cache. What
-// tankard itself has to say goes into band 2 behind the header of the packfile section; the body stays as it is.
+// tankard itself has to say goes into band 2 behind the head (cache::response_head), where there are bands; the body
+// stays as it is.
 
 #include <cstdint>
 #include <string>
 
 #include "cache/packs/pack_cache.hpp"
 #include "cache/spool/spool.hpp"
+#include "protocol/fetch_answer.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/refresh/pack_flights.hpp"
 #include "proxy/services.hpp"
@@ -17,6 +19,7 @@ struct sending {
   http::fields headers;
   std::string note;       ///< a line for band 2; empty for none
   bool progress = false;  ///< the client wants to see the producer's progress
+  protocol::answer_form form{};
 };
 
 enum class sent_end : std::uint8_t {

@@ -15,6 +15,9 @@ struct asked_listing {
   const cache::ls_refs_question& question;
   const cache::snapshot_ptr& snapshot;
   const cache::remembered_ptr& remembered;  ///< never null: it was looked up whether the answer is known
+  /// The version asked for by GET info/refs, which is answered with the listing as v0 and v1 write it: with the
+  /// capabilities that upstream offered, in an outage those of them that the store can honour. nullopt: ls-refs.
+  std::optional<int> info_refs_version{};
 };
 
 /// In an outage (`outage`) each ref shows its newest value that the store can serve; a ref of which the store never had

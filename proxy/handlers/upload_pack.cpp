@@ -1,8 +1,9 @@
-// POST git-upload-pack: v2 requests are read whole and go to the handler of their command; everything else passes
-// through.
+// POST git-upload-pack: requests are read whole; those of v2 go to the handler of their command, those of v0 and v1 are
+// fetches.
 
 #include <fmt/format.h>
 
+#include "protocol/v0_request.hpp"
 #include "proxy/handlers/access.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
@@ -81,19 +82,29 @@ awaitable<void> run_command(services& s, http::exchange& x, const routed& r, con
   co_await pass_through(s, x, r, {.why = reason::unknown_command, .body = &request.body.bytes()});
 }
 
+/// What is malformed here is upstream's to answer, as git does.
+awaitable<void> run_old_fetch(services& s, http::exchange& x, const routed& r, const http::held_body& body) {
+  auto const asked = protocol::parse_v0_request(body.bytes());
+  if (asked) {
+    v0_request const request{body, *asked};
+    co_return co_await fetch_v0(s, x, r, request);
+  }
+  if (admit(s, r).admitted) {
+    co_return co_await pass_through(s, x, r, {.why = reason::malformed, .body = &body.bytes()});
+  }
+  co_await say_err(x, {outcome::refused, reason::malformed}, http::upload_pack_result_type,
+                   "tankard: bad fetch request: " + asked.error().message());
+}
+
 }  // namespace
 
 awaitable<void> upload_pack(services& s, http::exchange& x, routed r) {
-  // The probe bears no Git-Protocol header, whatever the version of the request that it comes before.
-  bool const may_be_probe = x.request().content_length == probe.size();
-  if (r.protocol_version != 2 && !may_be_probe) co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0});
   http::body_limits const limits{.max_bytes = s.settings.limit.body_bytes, .total = s.settings.limit.body};
   auto const body = co_await http::read_whole_body(x, limits, s.bodies);
   if (!body) co_return co_await refuse_body(s, x, body.error());
+  // The probe bears no Git-Protocol header, whatever the version of the request that it comes before.
   if (body->bytes() == probe) co_return co_await answer_probe(s, x, r, body->bytes());
-  if (r.protocol_version != 2) {
-    co_return co_await pass_through(s, x, r, {.why = reason::protocol_v0, .body = &body->bytes()});
-  }
+  if (r.protocol_version != 2) co_return co_await run_old_fetch(s, x, r, *body);
   if (auto asked = s.questions.find(body->bytes())) {
     x.report().op = operation::ls_refs;
     co_return co_await ls_refs(s, x, r, body->bytes(), std::move(asked));

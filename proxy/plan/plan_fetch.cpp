@@ -47,6 +47,16 @@ bool uses_only_offered(const protocol::fetch_request& asked, const protocol::v2_
          (asked.server_options.empty() || upstream.capabilities.has("server-option"));
 }
 
+bool uses_only_offered(const protocol::fetch_request& asked, const protocol::capability_list& upstream) {
+  auto const offers = [&](std::string_view word) { return upstream.has(word); };
+  bool const others = std::ranges::all_of(asked.bypass_args, [&](const std::string& arg) {
+    return (!arg.starts_with("deepen-not ") || offers("deepen-not")) &&
+           (arg != "deepen-relative" || offers("deepen-relative"));
+  });
+  return others && (asked.filter.empty() || offers("filter")) && (!cuts_history(asked) || offers("shallow")) &&
+         (!asked.deepen_since || offers("deepen-since"));
+}
+
 bool store_understands(const std::vector<std::string>& bypass_args) {
   return std::all_of(bypass_args.begin(), bypass_args.end(), [](const std::string& arg) {
     return arg.starts_with("deepen-not ") || arg == "deepen-relative" || arg.starts_with("filter=");

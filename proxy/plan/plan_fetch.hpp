@@ -48,5 +48,7 @@ bool store_understands(const std::vector<std::string>& bypass_args);
 /// than many an upstream, and what upstream forbids stays forbidden. (Other arguments are upstream's to answer as it
 /// is.)
 bool uses_only_offered(const protocol::fetch_request& asked, const protocol::v2_advertisement& upstream);
+/// The same of v0 and v1, by the capabilities of a listing.
+bool uses_only_offered(const protocol::fetch_request& asked, const protocol::capability_list& upstream);
 
 }  // namespace tankard::proxy::plan

@@ -10,15 +10,24 @@ bool is_upstreams(const protocol::ls_refs_request& asked) {
   return !asked.server_options.empty() || !asked.bypass_capabilities.empty();
 }
 
+/// What the server last said that it is.
+std::string agent_of(const cache::snapshot& snapshot) {
+  if (snapshot.advertisement) {
+    auto const parsed = protocol::parse_advertisement(*snapshot.advertisement->body);
+    auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
+    return v2 != nullptr ? std::string(v2->capabilities.value("agent").value_or("")) : std::string();
+  }
+  if (!snapshot.v0_offer) return {};
+  auto const offered = protocol::parse_v0_offer(snapshot.v0_offer->capabilities);
+  return offered ? std::string(offered->value("agent").value_or("")) : std::string();
+}
+
 }  // namespace
 
 bool empty_prefix_lists_all(cache::upstream_kind kind, const cache::snapshot* snapshot) {
   if (cache::rules_of(kind).empty_prefix_lists_all) return true;
-  if (kind != cache::upstream_kind::generic || snapshot == nullptr || !snapshot->advertisement) return false;
-  auto const parsed = protocol::parse_advertisement(*snapshot->advertisement->body);
-  if (!parsed) return false;
-  auto const* v2 = std::get_if<protocol::v2_advertisement>(&*parsed);
-  return v2 != nullptr && v2->capabilities.value("agent").value_or("").starts_with("git/");
+  if (kind != cache::upstream_kind::generic || snapshot == nullptr) return false;
+  return agent_of(*snapshot).starts_with("git/");
 }
 
 bool is_fresh(const cache::snapshot& snapshot, const viewer& who, cache::boot_point since,

@@ -1,5 +1,5 @@
 #pragma once
-// What to do with an ls-refs question (DESIGN 4, "Flow"): a pure decision, carried out by handlers/ls_refs.cpp.
+// What to do with an ls-refs question (DESIGN 4, "Flow"): a pure decision, carried out by handlers/listing.cpp.
 
 #include <chrono>
 #include <functional>

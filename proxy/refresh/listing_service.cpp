@@ -3,7 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "protocol/advertisement.hpp"
+#include "cache/listing/v0_listing.hpp"
 #include "proxy/auth/identity.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
@@ -17,11 +17,11 @@ namespace {
 
 /// A question that several clients share bears nothing of any of them but the credential that they share and the trace
 /// of the first: what one client's odd User-Agent makes an upstream say would be said to all.
-http::fields shared_headers(const services& s, const http::fields& tracing, const auth::identity& who) {
+http::fields shared_headers(const services& s, const http::fields& tracing, const auth::identity& who, int version) {
   http::fields out = who.headers;
   out.set("User-Agent", s.git_agent);
   out.set("Accept-Encoding", "identity");
-  out.set("Git-Protocol", "version=2");
+  if (version > 0) out.set("Git-Protocol", "version=" + std::to_string(version));  // git says nothing in v0
   for (auto const* name : {"X-Request-Id", "traceparent", "tracestate"}) {
     auto const at = tracing.find(name);
     if (at != tracing.end()) out.set(name, at->value());
@@ -29,7 +29,7 @@ http::fields shared_headers(const services& s, const http::fields& tracing, cons
   return out;
 }
 
-upstream::request advertisement_request(const repo_ref& repo, http::fields headers) {
+upstream::request info_refs_request(const repo_ref& repo, http::fields headers) {
   return {.method = http::verb::get,
           .method_name = "GET",
           .target = repo.target("/info/refs", "service=git-upload-pack"),
@@ -58,7 +58,7 @@ listing_outcome failed_with(upstream::failure f, cache::boot_point asked_at) {
 
 std::string listing_service::question::name() const {
   std::string out = repo.key.upstream + '\0' + repo.key.path + '\0' + who->principal + '\0';
-  return out + (refs ? refs->canonical() : std::string("advertisement"));
+  return out + (refs ? refs->canonical() : cache::info_refs_canonical(version));
 }
 
 protocol::ls_refs_request whether_listed() {
@@ -76,6 +76,7 @@ awaitable<void> listing_service::ask_whether_public(repo_ref repo) {
   bool const unreadable = !known && s_.listings.get(repo.key).on_disk;  // it may say that it is public
   if (!unreadable && (!known || !known->is_public)) co_return;
   question q{std::move(repo), auth::nobody(), whether_listed(), {}};
+  co_await put_as_understood(q);
   co_await wait_for(std::move(q), s_.settings.time.ls_refs_total + s_.settings.time.connect);
 }
 
@@ -110,13 +111,25 @@ awaitable<listing_wait> listing_service::ask_refs(repo_ref repo, auth::identity_
                                                   protocol::ls_refs_request asked, http::fields headers,
                                                   std::chrono::nanoseconds patience) {
   question q{std::move(repo), std::move(who), std::move(asked), std::move(headers)};
+  co_await put_as_understood(q);
   co_return co_await wait_for(std::move(q), patience);
 }
 
-awaitable<listing_wait> listing_service::ask_advertisement(repo_ref repo, auth::identity_ptr who, http::fields headers,
-                                                           std::chrono::nanoseconds patience) {
-  question q{std::move(repo), std::move(who), std::nullopt, std::move(headers)};
+awaitable<listing_wait> listing_service::ask_info_refs(repo_ref repo, auth::identity_ptr who, int version,
+                                                       http::fields headers, std::chrono::nanoseconds patience) {
+  question q{std::move(repo), std::move(who), std::nullopt, std::move(headers), version};
   co_return co_await wait_for(std::move(q), patience);
+}
+
+awaitable<void> listing_service::put_as_understood(question& q) {
+  auto own = whether_listed();
+  if (q.refs) own.format = q.refs->format;
+  if (!q.refs || !(*q.refs == own)) co_return;
+  auto const known = co_await find(q.repo.key);
+  if (!known || !(known->speaks_no_v2() || known->known_in_v0_only())) co_return;
+  q.refs.reset();
+  // Of one that answers v2 clients in v0 it may be seen that it has learned v2.
+  q.version = known->speaks_no_v2() ? 2 : 0;
 }
 
 awaitable<listing_wait> listing_service::wait_for(question q, std::chrono::nanoseconds patience) {
@@ -151,9 +164,9 @@ awaitable<listing_outcome_ptr> listing_service::fly(const question& q, const boa
   flights_.mark_sent(f);
   auto const asked_at = s_.clock.now();
   std::string const body = q.refs ? protocol::write_ls_refs_request(*q.refs, s_.agent) : std::string();
-  auto headers = shared_headers(s_, q.headers, *q.who);
+  auto headers = shared_headers(s_, q.headers, *q.who, q.version);
   auto request =
-      q.refs ? refs_request(q.repo, std::move(headers), body) : advertisement_request(q.repo, std::move(headers));
+      q.refs ? refs_request(q.repo, std::move(headers), body) : info_refs_request(q.repo, std::move(headers));
   auto const type = q.refs ? http::upload_pack_result_type : http::upload_pack_advertisement_type;
   upstream::ask_limits const limits{.max_body = s_.settings.refs.max_response_bytes,
                                     .total = s_.settings.time.ls_refs_total};
@@ -166,6 +179,7 @@ awaitable<listing_outcome_ptr> listing_service::fly(const question& q, const boa
   }
   auto outcome = std::make_shared<listing_outcome>();
   outcome->asked_at = asked_at;
+  outcome->of_info_refs = !q.refs;
   // A million refs take a second: not on the event loop.
   auto take = [this, &q, &outcome, &answer] { take_in(q, *outcome, *answer); };
   co_await s_.pool.run(std::move(take));
@@ -200,7 +214,7 @@ void listing_service::take_in(const question& q, listing_outcome& o, upstream::w
       return;
   }
   if (answer.too_large) return;  // the caller passes its own request through
-  auto const wrong = q.refs ? take_in_refs(q, o, answer) : take_in_advertisement(q, o, answer);
+  auto const wrong = q.refs ? take_in_refs(q, o, answer) : take_in_info_refs(q, o, answer);
   if (!wrong) return;
   if (wrong == protocol::errc::remote_error) {
     // A host that says no inside a 200 (gitolite does) says no.
@@ -226,30 +240,42 @@ error_code listing_service::take_in_refs(const question& q, listing_outcome& o, 
   s_.meters.dropped_ref_names(parsed->dropped_names);
   o.body = std::make_shared<const std::string>(std::move(answer.body));
   o.listing = std::make_shared<const protocol::ls_refs_response>(std::move(*parsed));
-  // Where an operator says that nothing is public, no listing is evidence of it, and an anonymous one may not be kept.
-  cache::listing_answer const taken{.question = *q.refs,
-                                    .listing = *o.listing,
-                                    .asked_at = o.asked_at,
-                                    .anonymous = q.who->anonymous() && q.repo.site.may_be_public(),
-                                    .keep_private = !q.who->anonymous()};
+  auto const taken = answer_to(q, o, *q.refs);
+  take_in_listing(q, o, taken.question, [&](const cache::snapshot_ptr& former) {
+    return cache::apply_listing(former, q.repo.key, taken, s_.clock);
+  });
+  return {};
+}
+
+// Where an operator says that nothing is public, no listing is evidence of it, and an anonymous one may not be kept.
+cache::listing_answer listing_service::answer_to(const question& q, const listing_outcome& o,
+                                                 protocol::ls_refs_request asked) const {
+  return {.question = std::move(asked),
+          .listing = *o.listing,
+          .asked_at = o.asked_at,
+          .anonymous = q.who->anonymous() && q.repo.site.may_be_public(),
+          .keep_private = !q.who->anonymous()};
+}
+
+void listing_service::take_in_listing(const question& q, listing_outcome& o, const protocol::ls_refs_request& asked,
+                                      const listing_change& apply) {
   cache::applied_listing applied;
-  bool const lags = s_.pushes.outdate(q.repo.key, *q.refs, *o.listing, s_.clock.now());
+  bool const lags = s_.pushes.outdate(q.repo.key, asked, *o.listing, s_.clock.now());
   if (lags) note_lagging(s_, q.repo.key);
   auto change = [&](const cache::snapshot_ptr& former) {
-    applied = lags ? cache::applied_listing{.next = former, .changed = false, .kept = false, .older = true}
-                   : cache::apply_listing(former, q.repo.key, taken, s_.clock);
+    applied =
+        lags ? cache::applied_listing{.next = former, .changed = false, .kept = false, .older = true} : apply(former);
     return applied.next;
   };
   auto const now_kept = s_.listings.update(q.repo.key, change);
   o.new_to_us = applied.changed;
-  if (!now_kept) return {};
+  if (!now_kept) return;
   if (now_kept->is_public && !q.who->anonymous()) confirm_public(q, o, *now_kept);
   // What is kept was listed to this credential just now. A listing that is held back, or of another life, says nothing
   // of it; one that was only overtaken by another credential's does, where it shows the same.
   bool const shown = applied.kept || (applied.older && plan::shows_the_same(*now_kept, *o.listing));
   if (shown) note_allowed(s_, q.repo, *q.who, *now_kept, o.asked_at);
   if (applied.kept && applied.changed) s_.syncs->listing_changed(q.repo, q.who, now_kept);
-  return {};
 }
 
 /// What a credential is shown never goes into what everybody is shown. Where it is news, or where it was long ago that
@@ -260,29 +286,50 @@ void listing_service::confirm_public(const question& q, const listing_outcome& o
   auto const ask = [](listing_service& self, question mine) -> awaitable<void> {
     co_await self.wait_for(std::move(mine), self.s_.settings.time.ls_refs_total);
   };
-  auto const begin = [this, ask, mine = question{q.repo, auth::nobody(), q.refs, q.headers}] {
+  auto const begin = [this, ask, mine = question{q.repo, auth::nobody(), q.refs, q.headers, q.version}] {
     auto asking = ask(*this, mine);
     s_.background.spawn(s_.runtime.next().get_executor(), std::move(asking));
   };
   if (!s_.pushes.defer(q.repo.key, "confirm-public", begin, s_.clock.now())) begin();
 }
 
-error_code listing_service::take_in_advertisement(const question& q, listing_outcome& o,
-                                                  upstream::whole_answer& answer) {
+error_code listing_service::take_in_info_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer) {
   auto const parsed = protocol::parse_advertisement(answer.body);
   if (!parsed) return parsed.error();
   o.body = std::make_shared<const std::string>(std::move(answer.body));
-  // An old upstream's listing is relayed, not kept.
-  if (!std::holds_alternative<protocol::v2_advertisement>(*parsed)) return {};
+  if (auto const* told = std::get_if<protocol::v0_advertisement>(&*parsed))
+    take_in_old_listing(q, o, *told);
+  else
+    take_in_advertisement(q, o);
+  return {};
+}
+
+void listing_service::take_in_advertisement(const question& q, listing_outcome& o) {
   bool const anonymous = q.who->anonymous();
-  if (anonymous && !q.repo.site.may_be_public()) return {};
+  if (anonymous && !q.repo.site.may_be_public()) return;
   auto change = [&](const cache::snapshot_ptr& former) -> cache::snapshot_ptr {
     o.new_to_us = !former || !former->advertisement || *former->advertisement->body != *o.body;
     if (former && !former->gone && former->is_public && !anonymous) return former;
     return cache::with_advertisement(former, q.repo.key, o.body, o.asked_at);
   };
   s_.listings.update(q.repo.key, change);
-  return {};
+}
+
+void listing_service::take_in_old_listing(const question& q, listing_outcome& o,
+                                          const protocol::v0_advertisement& told) {
+  s_.meters.dropped_ref_names(told.dropped_names);
+  o.listing = std::make_shared<const protocol::ls_refs_response>(cache::listing_of(told, nullptr));
+  auto taken = answer_to(q, o, cache::whole_listing());
+  auto const offer = protocol::v0_offer(told.capabilities);
+  auto const canonical = cache::info_refs_canonical(q.version);
+  take_in_listing(q, o, cache::whole_listing(), [&](const cache::snapshot_ptr& former) {
+    taken.listing = cache::listing_of(told, former && !former->gone ? former->table.get() : nullptr);
+    auto applied = cache::apply_listing(former, q.repo.key, taken, s_.clock);
+    if (!applied.kept) return applied;
+    applied.next = cache::with_v0_offer(applied.next, offer, o.asked_at, q.version == 2);
+    applied.next = cache::with_raw(applied.next, canonical, o.body, o.asked_at);
+    return applied;
+  });
 }
 
 }  // namespace tankard::proxy::refresh

@@ -3,9 +3,11 @@
 // keeps what may be kept. An answer is never shared between two credentials. Thread-safe.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 
+#include "protocol/advertisement.hpp"
 #include "proxy/refresh/flight_board.hpp"
 #include "proxy/services.hpp"
 #include "proxy/upstream/ask.hpp"
@@ -17,7 +19,8 @@ struct listing_outcome {
   std::optional<upstream::failure> failed;                    ///< no whole HTTP answer came, or it amounts to an outage
   std::shared_ptr<const upstream::whole_answer> answer;       ///< where an HTTP answer came, whatever it says
   std::shared_ptr<const std::string> body;                    ///< of a good answer
-  std::shared_ptr<const protocol::ls_refs_response> listing;  ///< of a good ls-refs answer
+  std::shared_ptr<const protocol::ls_refs_response> listing;  ///< of a good answer that lists: ls-refs, or v0 and v1
+  bool of_info_refs = false;                                  ///< `body` is of GET info/refs
   bool new_to_us = false;                                     ///< the table or the advertisement changed
   cache::boot_point asked_at{};
 
@@ -42,9 +45,10 @@ class listing_service {
   /// (access_notes.hpp), tells health, and starts a sync where new tips are listed. Waits at most `patience`.
   awaitable<listing_wait> ask_refs(repo_ref repo, auth::identity_ptr who, protocol::ls_refs_request asked,
                                    http::fields headers, std::chrono::nanoseconds patience);
-  /// Asks GET info/refs?service=git-upload-pack with Git-Protocol: version=2.
-  awaitable<listing_wait> ask_advertisement(repo_ref repo, auth::identity_ptr who, http::fields headers,
-                                            std::chrono::nanoseconds patience);
+  /// Asks GET info/refs?service=git-upload-pack in this version of the protocol. Where the answer is a listing (v0, v1,
+  /// and what an old host answers in v2's stead) it is taken in as one, with its bytes as a raw answer.
+  awaitable<listing_wait> ask_info_refs(repo_ref repo, auth::identity_ptr who, int version, http::fields headers,
+                                        std::chrono::nanoseconds patience);
 
   /// A request without credential was refused, in a client's words. Where the repository counts as public, asks as
   /// nobody, in tankard's own, and returns when that answer was taken in.
@@ -65,8 +69,9 @@ class listing_service {
   struct question {
     repo_ref repo;
     auth::identity_ptr who;
-    std::optional<protocol::ls_refs_request> refs;  ///< nullopt: the advertisement
+    std::optional<protocol::ls_refs_request> refs;  ///< nullopt: info/refs
     http::fields headers;
+    int version = 2;  ///< of the protocol that info/refs is asked in
 
     std::string name() const;
     /// No client had a hand in what is asked: a denial is about the repository.
@@ -74,12 +79,23 @@ class listing_service {
   };
 
   awaitable<listing_wait> wait_for(question q, std::chrono::nanoseconds patience);
+  /// A question of tankard's own, as the host is known to understand it: one of which no v2 is known lists in answer to
+  /// info/refs.
+  awaitable<void> put_as_understood(question& q);
   /// Flies until nobody waits for this question any more.
   awaitable<void> run(question q, board::flight_ptr f);
   awaitable<listing_outcome_ptr> fly(const question& q, const board::flight_ptr& f);
   void take_in(const question& q, listing_outcome& o, upstream::whole_answer& answer);
   error_code take_in_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer);
-  error_code take_in_advertisement(const question& q, listing_outcome& o, upstream::whole_answer& answer);
+  error_code take_in_info_refs(const question& q, listing_outcome& o, upstream::whole_answer& answer);
+  void take_in_advertisement(const question& q, listing_outcome& o);
+  void take_in_old_listing(const question& q, listing_outcome& o, const protocol::v0_advertisement& told);
+  /// What upstream lists to whoever asked. `apply` is given the former snapshot.
+  using listing_change = std::function<cache::applied_listing(const cache::snapshot_ptr&)>;
+  /// `asked`: what the listing in `o` answers.
+  void take_in_listing(const question& q, listing_outcome& o, const protocol::ls_refs_request& asked,
+                       const listing_change& apply);
+  cache::listing_answer answer_to(const question& q, const listing_outcome& o, protocol::ls_refs_request asked) const;
   void confirm_public(const question& q, const listing_outcome& o, const cache::snapshot& kept);
   void take_denial(const question& q, const listing_outcome& o, const upstream::whole_answer& answer);
 

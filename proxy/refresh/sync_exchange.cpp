@@ -3,6 +3,8 @@
 #include "protocol/fetch_request.hpp"
 #include "protocol/fetch_response.hpp"
 #include "protocol/pkt_line.hpp"
+#include "protocol/v0_request.hpp"
+#include "protocol/v0_response.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
 #include "proxy/refresh/access_notes.hpp"
@@ -15,20 +17,30 @@ namespace {
 
 constexpr std::size_t read_size = 256u << 10;
 
-http::fields own_fetch_headers(const auth::identity& who, const std::string& agent) {
+/// A fetch of tankard's own in the words that the host understands.
+struct own_words {
+  bool v2 = true;
+  protocol::v0_request old;  ///< where no v2 of it is known
+
+  std::string body(const protocol::own_fetch& question, std::string_view agent) const {
+    return v2 ? protocol::write_fetch_request(question, agent) : protocol::write_v0_request(old, agent);
+  }
+};
+
+http::fields own_fetch_headers(const auth::identity& who, const std::string& agent, bool v2) {
   http::fields h = who.headers;
   h.set("User-Agent", agent);
   h.set("Accept", http::upload_pack_result_type);
   h.set("Accept-Encoding", "identity");
   h.set("Content-Type", http::upload_pack_request_type);
-  h.set("Git-Protocol", "version=2");
+  if (v2) h.set("Git-Protocol", "version=2");
   http::add_tracing(h, http::make_request_id());
   return h;
 }
 
 /// Feeds what was read to the sink. An error of the response is a sentence.
-awaitable<cache::ingest_result<void>> pipe_events(protocol::fetch_response_reader& reader, std::string_view in,
-                                                  cache::pack_sink& sink) {
+template <class Reader>
+awaitable<cache::ingest_result<void>> pipe_events(Reader& reader, std::string_view in, cache::pack_sink& sink) {
   while (!in.empty()) {
     auto const event = reader.next(in);
     if (!event) co_return "broken fetch response: " + event.error().message();
@@ -49,8 +61,12 @@ struct received {
   std::optional<upstream::failure> broken;  ///< the upstream's connection failed
 };
 
-awaitable<received> receive(services& s, upstream::call& call, cache::pack_sink& sink) {
-  protocol::fetch_response_reader reader;
+/// The message has ended: whether it did so properly.
+bool ends_well(const protocol::fetch_response_reader& reader) { return reader.ended(); }
+bool ends_well(protocol::v0_response_reader& reader) { return reader.finish().has_value(); }
+
+template <class Reader>
+awaitable<received> receive(services& s, upstream::call& call, cache::pack_sink& sink, Reader reader) {
   std::string buffer(read_size, '\0');
   std::uint64_t size = 0;
   for (;;) {
@@ -64,7 +80,7 @@ awaitable<received> receive(services& s, upstream::call& call, cache::pack_sink&
     auto piped = co_await pipe_events(reader, std::string_view(buffer).substr(0, *n), sink);
     if (!piped) co_return received{piped.error(), std::nullopt};
   }
-  if (!reader.ended() || !reader.saw_packfile()) co_return received{std::string("the answer has no whole pack"), {}};
+  if (!ends_well(reader) || !reader.saw_packfile()) co_return received{std::string("the answer has no whole pack"), {}};
   co_return received{cache::ingest_result<void>(), std::nullopt};
 }
 
@@ -99,11 +115,14 @@ awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::ident
         f.cause, f.cls == upstream::failure_class::locked_here || f.cls == upstream::failure_class::rate_limited};
   };
   protocol::own_fetch const question{wants, std::move(haves), protocol::object_format::sha1};
-  std::string const body = protocol::write_fetch_request(question, s.agent);
+  auto const listed = co_await s.listing->find(repo.key);
+  bool const v2 = !listed || !(listed->speaks_no_v2() || listed->known_in_v0_only());
+  own_words const words{v2, protocol::own_v0_fetch(question)};
+  std::string const body = words.body(question, s.agent);
   upstream::request request{.method = http::verb::post,
                             .method_name = "POST",
                             .target = repo.target("/git-upload-pack"),
-                            .headers = own_fetch_headers(who, s.agent),
+                            .headers = own_fetch_headers(who, s.agent, words.v2),
                             .kind = upstream::request::body_kind::whole,
                             .body = body};
   auto opened = co_await repo.site.client.open(std::move(request));
@@ -131,7 +150,11 @@ awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::ident
 
   auto sink = co_await s.ingest.begin_sync(std::move(store));
   if (!sink) co_return fetched_into{sink.error()};
-  auto got = co_await receive(s, *call, **sink);
+  received got;
+  if (words.v2)
+    got = co_await receive(s, *call, **sink, protocol::fetch_response_reader());
+  else
+    got = co_await receive(s, *call, **sink, protocol::v0_response_reader(words.old));
   if (got.broken) {
     note_failure(s, repo, operation::fetch, who.principal, *got.broken, s.clock.now() - begun);
   } else {

@@ -4,7 +4,6 @@
 
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/sync_exchange.hpp"
-#include "proxy/refresh/unpack_answer.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
 namespace tankard::proxy::refresh {
@@ -246,7 +245,7 @@ awaitable<bool> sync_service::first_pack_settles(cache::repo_key key, std::chron
 }
 
 void sync_service::adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
-                                    std::string generation, cache::spool_ptr answer,
+                                    std::string generation, kept_answer answer,
                                     std::vector<protocol::object_id> wants) {
   {
     std::lock_guard const lock(mu_);
@@ -258,7 +257,7 @@ void sync_service::adopt_first_pack(first_pack_claim claim, repo_ref repo, auth:
 }
 
 awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
-                                    std::string generation, cache::spool_ptr answer,
+                                    std::string generation, kept_answer answer,
                                     std::vector<protocol::object_id> wants) {
   bool const lives = co_await s_.listing->lives(repo.key, generation);
   if (!lives) co_return;
@@ -266,8 +265,8 @@ awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth:
   if (!permit) co_return;
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
   co_await s_.pool.run(std::move(clear));
-  auto pack = co_await unpack_answer(s_, *answer);
-  answer.reset();
+  auto pack = co_await unpack_answer(s_, answer);
+  answer.spool.reset();
   if (!pack) {
     note_keep_failed(s_, repo.key, pack.error());
     co_return;

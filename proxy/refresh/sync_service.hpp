@@ -17,6 +17,7 @@
 #include "cache/io/async_event.hpp"
 #include "cache/io/async_semaphore.hpp"
 #include "cache/spool/spool.hpp"
+#include "proxy/refresh/unpack_answer.hpp"
 #include "proxy/services.hpp"
 
 namespace tankard::proxy::refresh {
@@ -69,7 +70,7 @@ class sync_service {
   awaitable<bool> first_pack_settles(cache::repo_key key, std::chrono::nanoseconds limit);
   /// Indexes and adopts the pack of a sealed answer in the background, then releases the claim.
   void adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
-                        cache::spool_ptr answer, std::vector<protocol::object_id> wants);
+                        kept_answer answer, std::vector<protocol::object_id> wants);
 
   sync_service_stats stats() const;
 
@@ -103,7 +104,7 @@ class sync_service {
   friend class first_pack_claim;
   void release_first_pack(const cache::repo_key& key);
   awaitable<void> adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
-                        cache::spool_ptr answer, std::vector<protocol::object_id> wants);
+                        kept_answer answer, std::vector<protocol::object_id> wants);
   awaitable<void> follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
   void follow_later(const repo_ref& repo, const auth::identity_ptr& who);
   awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);

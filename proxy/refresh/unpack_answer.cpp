@@ -1,7 +1,6 @@
 #include "proxy/refresh/unpack_answer.hpp"
 
 #include "cache/io/page_cache.hpp"
-#include "protocol/fetch_response.hpp"
 
 namespace tankard::proxy::refresh {
 namespace {
@@ -15,8 +14,8 @@ struct unpacking {
   int from;  // of the answer
   std::uint64_t size;
   std::unique_ptr<cache::pack_spool> into;
+  protocol::fetch_answer_reader reader;
   std::uint64_t at = 0;
-  protocol::fetch_response_reader reader{};
   std::string in = std::string(piece, '\0');
   std::string pack{};
 
@@ -48,11 +47,14 @@ written move_piece(services& s, unpacking& u) {
 }  // namespace
 
 awaitable<cache::ingest_result<std::unique_ptr<cache::pack_spool>>> unpack_answer(services& s,
-                                                                                  const cache::spool& answer) {
+                                                                                  const kept_answer& answer) {
   auto create = [&s] { return cache::pack_spool::create(s.stores, s.pool); };
   auto spool = co_await s.pool.run(std::move(create));
   if (!spool) co_return spool.error();
-  unpacking u{.from = answer.fd(), .size = answer.size(), .into = std::move(*spool)};
+  unpacking u{.from = answer.spool->fd(),
+              .size = answer.spool->size(),
+              .into = std::move(*spool),
+              .reader = protocol::fetch_answer_reader(answer.form)};
   while (!u.done()) {
     auto step = [&s, &u] { return move_piece(s, u); };
     auto const moved = co_await s.pool.run(std::move(step));

@@ -32,6 +32,25 @@ void check_v0(const v0_advertisement& a) {
     FUZZ_CHECK(ref.symref_target.empty() || is_valid_ref_name(ref.symref_target));
     FUZZ_CHECK(ref.unborn || ref.oid.format() == a.refs.front().oid.format());
   }
+  auto const again = parse_advertisement(write_v0_advertisement(a));
+  FUZZ_CHECK(again.has_value());
+  auto const& reread = std::get<v0_advertisement>(*again);
+  FUZZ_CHECK(reread.version == a.version && reread.refs.size() == a.refs.size());
+
+  auto const offline = shown_v0_capabilities(a.capabilities, true);
+  for (auto const& c : offline.entries()) FUZZ_CHECK(classify_v0_capability(c.key) == capability_class::ours);
+  FUZZ_CHECK(parse_v0_offer(v0_offer(a.capabilities)).has_value());
+}
+
+// What a client is shown of a listing is that listing, with fewer capabilities.
+void check_shown(std::string_view body, const v0_advertisement& a) {
+  auto const shown = shown_v0_listing(body, true);
+  if (!shown) return;
+  auto const again = parse_advertisement(*shown);
+  FUZZ_CHECK(again.has_value());
+  auto const& reread = std::get<v0_advertisement>(*again);
+  FUZZ_CHECK(reread.capabilities == shown_v0_capabilities(a.capabilities, true));
+  FUZZ_CHECK(reread.refs == a.refs && reread.shallow == a.shallow);
 }
 
 }  // namespace
@@ -45,5 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_v2(*v2);
   else
     check_v0(std::get<v0_advertisement>(*parsed));
+  if (auto const* v0 = std::get_if<v0_advertisement>(&*parsed)) check_shown(body, *v0);
   return 0;
 }

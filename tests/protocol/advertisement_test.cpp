@@ -193,5 +193,51 @@ TEST(ShownAdvertisement, NothingIsOfferedThatUpstreamDidNotOffer) {
             preamble + pkt("version 2", "ls-refs", "fetch", "0000"));
 }
 
+TEST(AdvertisementV0, IsWrittenAsUploadPackDoes) {
+  auto const body =
+      preamble + pkt(a40 + " HEAD\0multi_ack agent=git/2 symref=HEAD:refs/heads/main"s, a40 + " refs/heads/main",
+                     b40 + " refs/tags/v1", a40 + " refs/tags/v1^{}", "shallow " + b40, "0000");
+  EXPECT_EQ(write_v0_advertisement(v0(body)), body);
+  auto const none = preamble + pkt("version 1", zero + " capabilities^{}\0multi_ack"s, "0000");
+  EXPECT_EQ(write_v0_advertisement(v0(none)), none);
+  v0_advertisement wide;
+  ASSERT_TRUE(wide.capabilities.add("object-format=sha256").has_value());
+  EXPECT_EQ(write_v0_advertisement(wide),
+            preamble + pkt(std::string(64, '0') + " capabilities^{}\0object-format=sha256"s, "0000"));
+}
+
+TEST(AdvertisementV0, SymrefIsWrittenFromTheRefsWhateverTheCapabilitiesSay) {
+  auto listing = v0(preamble + pkt(a40 + " HEAD\0symref=HEAD:refs/heads/old"s, a40 + " refs/heads/main", "0000"));
+  listing.refs[0].symref_target = "refs/heads/main";
+  EXPECT_EQ(v0(write_v0_advertisement(listing)).capabilities.words(), "symref=HEAD:refs/heads/main");
+  listing.refs = {{.name = "HEAD", .symref_target = "refs/heads/none", .unborn = true}};
+  EXPECT_EQ(v0(write_v0_advertisement(listing)).refs, listing.refs) << "unborn, as git >= 2.41 says it";
+}
+
+TEST(ShownListing, DiffersFromWhatCameInItsCapabilitiesOnly) {
+  auto const rest = pkt(b40 + " refs/tags/v1", a40 + " refs/tags/v1^{}", "0000");
+  for (auto const& before : {preamble, preamble + pkt("version 1")}) {
+    auto const body = before + pkt(a40 + " HEAD\0multi_ack new session-id=x symref=HEAD:refs/heads/m"s) + rest;
+    EXPECT_EQ(shown_v0_listing(body, false),
+              before + pkt(a40 + " HEAD\0multi_ack new symref=HEAD:refs/heads/m"s) + rest);
+    EXPECT_EQ(shown_v0_listing(body, true), before + pkt(a40 + " HEAD\0multi_ack symref=HEAD:refs/heads/m"s) + rest);
+  }
+  EXPECT_EQ(shown_v0_listing(preamble + pkt(a40 + " HEAD\0multi_ack"s) + rest, true), std::nullopt);
+  for (auto const& other : {""s, "<html>"s, preamble + "0000", preamble + pkt("version 2", "agent=x", "0000")})
+    EXPECT_EQ(shown_v0_listing(other, true), std::nullopt) << other;
+}
+
+TEST(V0Offer, IsWhatIsRememberedOfTheCapabilities) {
+  auto const listing =
+      v0(preamble + pkt(a40 + " HEAD\0multi_ack new=1 session-id=x symref=HEAD:refs/heads/m"s, "0000"));
+  EXPECT_EQ(v0_offer(listing.capabilities), "multi_ack new=1");
+  EXPECT_EQ(parse_v0_offer("multi_ack new=1")->words(), "multi_ack new=1");
+  EXPECT_EQ(parse_v0_offer("bad\x01word").error(), errc::bad_capability);
+  EXPECT_EQ(v0_offer(v2(pkt("version 2", "ls-refs", "0000"))), "") << "no fetch, nothing to offer";
+  auto const narrow = parse_v0_offer(v0_offer(v2(pkt("version 2", "fetch", "object-format=sha256", "0000")))).value();
+  EXPECT_TRUE(narrow.has("side-band-64k") && narrow.value("object-format") == "sha256");
+  EXPECT_FALSE(narrow.has("filter") || narrow.has("shallow") || narrow.has("agent"));
+}
+
 }  // namespace
 }  // namespace tankard::protocol

@@ -1,11 +1,8 @@
-// What a real git said (tests/fixtures/README.md). TANKARD_FIXTURES names another folder to read, one recorded just
-// now.
+// What a real git said (tests/fixtures/README.md) in v2, and its listings in v0 and v1.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -15,17 +12,12 @@
 #include "protocol/ls_refs.hpp"
 #include "protocol/pkt_line.hpp"
 #include "tests/support/fetch_events.hpp"
+#include "tests/support/fixture.hpp"
 
 namespace tankard::protocol {
 namespace {
 
-std::string fixture(const std::string& name) {
-  const char* const folder = std::getenv("TANKARD_FIXTURES");
-  auto const path = std::string{folder ? folder : TANKARD_FIXTURES_DIR} + "/" + name;
-  std::ifstream file{path, std::ios::binary};
-  EXPECT_TRUE(file) << path;
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
+using test::fixture;
 
 struct known_ref {
   std::string oid;

@@ -1,5 +1,5 @@
 #pragma once
-// What a fetch_response_reader made of some bytes, as text: one line per event, neighbouring pack parts joined.
+// What a reader of fetch answers made of some bytes, as text: one line per event, neighbouring pack parts joined.
 
 #include <cstddef>
 #include <string>
@@ -7,14 +7,18 @@
 #include <vector>
 
 #include "protocol/fetch_response.hpp"
+#include "protocol/v0_response.hpp"
 
 namespace tankard::test {
 
-struct fetch_transcript {
-  std::vector<std::string> events;
-  std::string pack;
-  protocol::fetch_response_reader reader;
+template <class Reader>
+struct transcript_of {
+  std::vector<std::string> events{};
+  std::string pack{};
+  Reader reader{};
 };
+using fetch_transcript = transcript_of<protocol::fetch_response_reader>;
+using v0_transcript = transcript_of<protocol::v0_response_reader>;
 
 inline const char* kind_name(protocol::fetch_event_kind kind) {
   using enum protocol::fetch_event_kind;
@@ -42,7 +46,8 @@ inline const char* kind_name(protocol::fetch_event_kind kind) {
 }
 
 /// Feeds `piece` until the reader asks for more. False after an error, which becomes the last event.
-inline bool feed(fetch_transcript& out, std::string_view piece) {
+template <class Reader>
+bool feed(transcript_of<Reader>& out, std::string_view piece) {
   while (true) {
     auto const got = out.reader.next(piece);
     if (!got) {
@@ -62,11 +67,15 @@ inline bool feed(fetch_transcript& out, std::string_view piece) {
 }
 
 /// Reads `bytes` in pieces of `size`; the last may be shorter.
-inline fetch_transcript read_in_pieces(std::string_view bytes, std::size_t size) {
-  fetch_transcript out;
+template <class Reader>
+transcript_of<Reader> read_in_pieces(Reader reader, std::string_view bytes, std::size_t size) {
+  transcript_of<Reader> out{.reader = std::move(reader)};
   for (std::size_t at = 0; at < bytes.size(); at += size)
     if (!feed(out, bytes.substr(at, size))) break;
   return out;
+}
+inline fetch_transcript read_in_pieces(std::string_view bytes, std::size_t size) {
+  return read_in_pieces(protocol::fetch_response_reader(), bytes, size);
 }
 
 }  // namespace tankard::test

@@ -153,6 +153,16 @@ TEST(RefTable, AListingReplacesExactlyWhatItAskedFor) {
   EXPECT_FALSE(t->is_tip(oid(2)));
 }
 
+TEST(RefTable, WhatATagPeelsToIsShown) {
+  auto tag = ref("refs/tags/v2", 7);
+  tag.peeled = oid(8);
+  auto const t = after_clone()->with_listing(ask({"refs/tags/"}), {tag}, at(20));
+  EXPECT_TRUE(t->is_shown(oid(7)) && t->is_shown(oid(8)));
+  EXPECT_FALSE(t->is_tip(oid(8)) || t->is_shown(oid(9)));
+  auto const gone = t->with_listing(ask({"refs/tags/"}), {ref("refs/tags/v1", 9)}, at(30));
+  EXPECT_FALSE(gone->is_shown(oid(8)));
+}
+
 TEST(RefTable, ABranchBecomesADirectory) {
   auto const t = ref_table().with_listing(ask({"refs/heads/"}), {ref("refs/heads/a", 1)}, at(1));
   auto const u = t->with_listing(ask({"refs/heads/"}), {ref("refs/heads/a/b", 2)}, at(2));

@@ -31,6 +31,7 @@ snapshot full_snapshot(fake_clock& c) {
       std::vector<known_prefix>{{"refs/heads/", c.now() - 5min}, {"", unknown_time}});
   s.raws = {{"one", text("body"), c.now() - 6min}, {"two", text(""), unknown_time}};
   s.advertisement = kept_advertisement{text("version 2"), c.now() - 7min};
+  s.v0_offer = kept_v0_offer{"multi_ack side-band", c.now() - 11min, true};
   s.former_tips = {{oid(8), c.now() - 8min}, {wide, c.now() - 9min}};
   s.shrunk = {{{"refs/heads/", "refs/tags/"}, c.now() - 10min, 4}, {{}, c.now(), 0}};
   return s;
@@ -63,6 +64,8 @@ TEST(SnapshotCodec, ReadsWhatItWrote) {
   EXPECT_EQ(*read->raws[0].body, "body");
   EXPECT_EQ(read->raws[1].since, unknown_time);
   EXPECT_EQ(*read->advertisement->body, "version 2");
+  EXPECT_EQ(read->v0_offer->capabilities, "multi_ack side-band");
+  EXPECT_TRUE(read->speaks_no_v2());
   ASSERT_EQ(read->former_tips.size(), 2u);
   EXPECT_EQ(read->former_tips[1].oid.format(), protocol::object_format::sha256);
   EXPECT_EQ(read->shrunk[0].ref_prefixes.size(), 2u);

@@ -187,6 +187,104 @@ TEST(SealedResponse, RealAnswersAreKeptOrNot) {
     }
 }
 
+protocol::answer_form old_form(protocol::v0_framing::band bands, bool shallow_info = false) {
+  return {.v2 = false, .bands = bands, .shallow_info = shallow_info};
+}
+
+sealed seal_old(std::string_view body, std::size_t piece, const protocol::answer_form& form) {
+  sealed_response filter(object_format::sha1, form.shallow_info, form);
+  sealed out;
+  for (std::size_t at = 0; at < body.size() && !out.error; at += piece)
+    out.error = !filter.feed(body.substr(at, piece), out.out);
+  if (!out.error) filter.finish();
+  out.verdict = filter.verdict();
+  return out;
+}
+
+TEST(SealedV0Response, KeepsWhatStandsBeforeThePackAndLosesItsProgress) {
+  using enum protocol::v0_framing::band;
+  auto const head = pkt("shallow " + a40, "0000", "ACK " + a40 + " common", "NAK");
+  auto const body =
+      head + band_pkt(band::progress, "Counting\n") + band_pkt(band::pack, "") + band_pkt(band::pack, pack) + "0000";
+  for (std::size_t piece = 1; piece <= body.size(); ++piece) {
+    auto const got = seal_old(body, piece, old_form(side_64k, true));
+    ASSERT_EQ(got.verdict, keep_verdict::keep) << piece;
+    ASSERT_TRUE(got.out.starts_with(head) && got.out.ends_with("0000")) << piece;
+    auto const read = test::read_in_pieces(protocol::v0_response_reader(side_64k, true), got.out, got.out.size());
+    ASSERT_EQ(read.pack, pack) << piece;
+    ASSERT_EQ(read.events.size(), 6u) << piece;  // two lines and their ends, ACK, NAK, pack, flush
+  }
+  EXPECT_EQ(seal_old(body, body.size(), old_form(side_64k, true)).out, head + band_pkt(band::pack, pack) + "0000");
+}
+
+TEST(SealedV0Response, ABarePackStaysBare) {
+  using enum protocol::v0_framing::band;
+  auto const body = pkt("NAK") + pack;
+  for (std::size_t piece = 1; piece <= body.size(); ++piece) {
+    auto const got = seal_old(body, piece, old_form(none));
+    ASSERT_EQ(got.verdict, keep_verdict::keep) << piece;
+    ASSERT_EQ(got.out, body) << piece;
+  }
+  EXPECT_EQ(seal_old(body.substr(0, body.size() - 1), 7, old_form(none)).verdict, keep_verdict::bad_pack);
+}
+
+TEST(SealedV0Response, SideBandHasShortLines) {
+  using enum protocol::v0_framing::band;
+  auto const big = with_trailer("PACK\0\0\0\2\0\0\0\0"s + std::string(5000, 'x'));
+  std::string body = pkt("NAK");
+  protocol::append_band(body, old_form(side), band::pack, big);
+  auto const got = seal_old(body + "0000", 4096, old_form(side));
+  EXPECT_EQ(got.verdict, keep_verdict::keep);
+  for (std::string_view rest = got.out; !rest.empty();) {
+    auto const line = protocol::decode_pkt(rest);
+    ASSERT_TRUE(line && line->consumed <= 1000);
+    rest.remove_prefix(line->consumed);
+  }
+}
+
+TEST(SealedV0Response, IsKeptOnlyWholeAndWithAPack) {
+  using enum protocol::v0_framing::band;
+  struct row {
+    const char* what;
+    std::string body;
+    keep_verdict verdict;
+  };
+  auto const banded = pkt("NAK") + band_pkt(band::pack, pack);
+  for (auto const& r : {
+           row{"whole", banded + "0000", keep_verdict::keep},
+           row{"no flush", banded, keep_verdict::unfinished},
+           row{"acknowledgments only", pkt("NAK"), keep_verdict::no_packfile},
+           row{"nothing", "", keep_verdict::no_packfile},
+           row{"ERR", pkt("ERR upload-pack: not our ref"), keep_verdict::refused},
+           row{"band 3", pkt("NAK") + band_pkt(band::error, "died") + "0000", keep_verdict::refused},
+           row{"HTML", "<html>", keep_verdict::malformed},
+           row{"bytes behind the end", banded + "00000000", keep_verdict::malformed},
+       }) {
+    EXPECT_EQ(seal_old(r.body, 5, old_form(side_64k)).verdict, r.verdict) << r.what;
+  }
+  EXPECT_EQ(seal_old(pkt("ERR no"), 9, old_form(none)).out, test::bare_pkt("ERR no"));
+  auto const died = pkt("NAK") + band_pkt(band::error, "died");
+  EXPECT_EQ(seal_old(died, 3, old_form(side)).out, died);
+}
+
+TEST(ResponseHead, OfV0EndsBehindTheFirstLineOfThePack) {
+  using enum protocol::v0_framing::band;
+  auto const head = pkt("NAK") + band_pkt(band::pack, pack.substr(0, 20));
+  auto const body = head + band_pkt(band::pack, pack.substr(20)) + "0000";
+  for (std::size_t piece = 1; piece <= body.size(); ++piece) {
+    response_head finder(old_form(side_64k));
+    std::size_t taken = 0;
+    for (std::size_t at = 0; at < body.size(); at += piece)
+      taken += finder.take(std::string_view(body).substr(at, piece));
+    ASSERT_EQ(taken, head.size()) << piece;
+    ASSERT_TRUE(finder.ended());
+  }
+  response_head bare(old_form(none));
+  auto const raw = pkt("NAK") + pack;
+  EXPECT_EQ(bare.take(raw), raw.size());
+  EXPECT_FALSE(bare.ended()) << "there is no band for a note";
+}
+
 TEST(ResponseHead, EndsWhereTheFirstBandMayStandHoweverItIsCut) {
   auto const head = pkt("acknowledgments", "ACK " + a40, "ready", "0001", "packfile");
   auto const body = head + band_pkt(band::pack, pack) + "0000";

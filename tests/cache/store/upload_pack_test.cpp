@@ -2,6 +2,8 @@
 
 #include "protocol/fetch_response.hpp"
 #include "protocol/pkt_line.hpp"
+#include "protocol/v0_request.hpp"
+#include "protocol/v0_response.hpp"
 #include "tests/cache/store/store_fixture.hpp"
 
 namespace tankard::cache {
@@ -37,6 +39,21 @@ class UploadPack : public StoreFixture {
   std::string answer(const std::string& request, std::size_t max_memory = std::size_t{1} << 30) {
     return test::run(io, ask(upload_pack_command(*store, max_memory), request, errors));
   }
+  std::string old_answer(const std::string& request) {
+    auto const command = upload_pack_command(*store, std::size_t{1} << 30, upload_pack_protocol::v0);
+    return test::run(io, ask(command, request, errors));
+  }
+  static std::string old_pack(const protocol::v0_request& request, std::string_view response) {
+    protocol::v0_response_reader reader(request);
+    std::string pack;
+    while (!response.empty()) {
+      auto const event = reader.next(response);
+      if (!event) return "";
+      if (event->kind == protocol::fetch_event_kind::pack) pack += event->data;
+      response.remove_prefix(event->consumed);
+    }
+    return reader.finish() ? pack : "";
+  }
   static std::string request(const std::string& command, const std::vector<std::string>& arguments) {
     std::string out;
     protocol::append_pkt(out, "command=" + command);
@@ -69,6 +86,23 @@ TEST_F(UploadPack, AnswersLsRefs) {
   protocol::append_pkt(expected, tip.hex() + " refs/heads/main\n");
   protocol::append_flush(expected);
   EXPECT_EQ(out, expected) << errors;
+}
+
+TEST_F(UploadPack, AnswersClientsOfV0AlsoForWhatIsNoTipAnyMore) {
+  protocol::v0_request asked;
+  asked.fetch.wants = {base};
+  asked.fetch.done = true;
+  using band = protocol::v0_framing::band;
+  for (auto const bands : {band::none, band::side, band::side_64k}) {
+    asked.framing.bands = bands;
+    auto const pack = old_pack(asked, old_answer(protocol::write_v0_request(asked, "test/1")));
+    ASSERT_TRUE(pack.starts_with("PACK")) << errors;
+  }
+  asked.fetch.deepen = 1;
+  asked.fetch.filter = "blob:none";
+  asked.shallow_info = true;
+  auto const out = old_answer(protocol::write_v0_request(asked, "test/1"));
+  EXPECT_TRUE(old_pack(asked, out).starts_with("PACK")) << errors << out;
 }
 
 TEST_F(UploadPack, AnswersAFetchOfAnyServableCommitAndOfAFilteredOne) {

@@ -185,6 +185,30 @@ TEST(PlanFetch, TellsWhatARequestUsesOfWhatIsOffered) {
   }
 }
 
+TEST(PlanFetch, OfV0UsesOnlyWhatTheListingOffers) {
+  auto const offering = [](std::string_view words) { return *protocol::parse_v0_offer(words); };
+  auto const none = offering("side-band-64k agent=git/2.39.5");
+  EXPECT_TRUE(uses_only_offered(clone_of_one(), none));
+  using change = void (*)(protocol::fetch_request&);
+  const std::tuple<const char*, change, std::string_view> uses[] = {
+      {"filter", [](protocol::fetch_request& r) { r.filter = "blob:none"; }, "shallow filter"},
+      {"deepen", [](protocol::fetch_request& r) { r.deepen = 1; }, "shallow"},
+      {"deepen-since", [](protocol::fetch_request& r) { r.deepen_since = 1; }, "shallow deepen-since"},
+      {"shallow", [](protocol::fetch_request& r) { r.shallow = r.wants; }, "shallow"},
+      {"deepen-not", [](protocol::fetch_request& r) { r.bypass_args = {"deepen-not v1"}; }, "shallow deepen-not"},
+      {"deepen-relative", [](protocol::fetch_request& r) { r.bypass_args = {"deepen-relative"}; },
+       "shallow deepen-relative"},
+  };
+  for (auto const& [name, use, enough] : uses) {
+    auto r = clone_of_one();
+    use(r);
+    EXPECT_FALSE(uses_only_offered(r, none)) << name;
+    EXPECT_TRUE(uses_only_offered(r, offering(enough))) << name;
+    if (enough != "shallow" && !enough.ends_with("filter"))
+      EXPECT_FALSE(uses_only_offered(r, offering("shallow"))) << name;
+  }
+}
+
 TEST(PlanFetch, KnowsTheArgumentsAsTheParserWritesThem) {
   std::string body;
   protocol::append_pkt(body, "command=fetch");

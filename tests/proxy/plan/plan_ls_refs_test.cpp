@@ -204,6 +204,12 @@ TEST(EmptyPrefix, ListsAll_ForGitsOwnServerOnly) {
   EXPECT_TRUE(says("git/2.39.5"));
   EXPECT_TRUE(says("git/github-8b2f"));
   EXPECT_FALSE(says("JGit/6.8"));
+  s.v0_offer = cache::kept_v0_offer{"multi_ack agent=git/2.39.5", {}, false};
+  EXPECT_FALSE(says("JGit/6.8")) << "what it said in v2 counts";
+  s.advertisement.reset();
+  EXPECT_TRUE(empty_prefix_lists_all(cache::upstream_kind::generic, &s));
+  s.v0_offer->capabilities = "multi_ack agent=JGit/6.8";
+  EXPECT_FALSE(empty_prefix_lists_all(cache::upstream_kind::generic, &s));
   EXPECT_FALSE(empty_prefix_lists_all(cache::upstream_kind::generic, nullptr));
   EXPECT_FALSE(empty_prefix_lists_all(cache::upstream_kind::gerrit, &s));
   EXPECT_TRUE(empty_prefix_lists_all(cache::upstream_kind::github, nullptr));
