@@ -1,5 +1,7 @@
 #include "cache/packs/pack_cache.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <mutex>
 #include <utility>
@@ -10,6 +12,16 @@
 #include "cache/packs/request_sightings.hpp"
 
 namespace tankard::cache {
+
+namespace {
+
+/// A file that was cut since it was opened is looked at by its name again, and dropped.
+bool is_whole(const cached_pack& pack) {
+  struct stat now{};
+  return ::fstat(pack.fd.get(), &now) == 0 && static_cast<std::uint64_t>(now.st_size) == pack.size;
+}
+
+}  // namespace
 
 struct pack_cache::impl {
   impl(pack_cache_options o, const clock& c, problem_sink p)
@@ -38,6 +50,12 @@ struct pack_cache::impl {
   cached_pack_ptr miss() {  // REQUIRES: mu is held
     ++counted.misses;
     return nullptr;
+  }
+  void note_use(pack_entry& e) {  // REQUIRES: mu is held
+    e.used = time.now();
+    e.use_saved = false;
+    entries.touch(e.name.key.request);
+    ++counted.hits;
   }
 
   const pack_cache_options options;
@@ -103,6 +121,17 @@ std::shared_ptr<async_event> pack_cache::verification(const pack_key& key) const
   return e != nullptr && e->name.key == key ? e->verifying : nullptr;
 }
 
+cached_pack_ptr pack_cache::find_open(const pack_key& key) {
+  auto& s = *impl_;
+  std::lock_guard const lock(s.mu);
+  auto* const e = s.entries.find(key.request);
+  if (e == nullptr || e->name.key != key || e->verifying) return nullptr;
+  auto shared = e->open.lock();
+  if (!shared || !is_whole(*shared)) return nullptr;
+  s.note_use(*e);
+  return shared;
+}
+
 cached_pack_ptr pack_cache::find(const pack_key& key) {
   std::optional<impl::task> to_do;
   auto out = impl_->look_up(key, to_do);
@@ -119,11 +148,8 @@ cached_pack_ptr pack_cache::impl::look_up(const pack_key& key, std::optional<tas
   std::lock_guard const lock(mu);
   auto* e = entries.find(key.request);
   if (e == nullptr || e->name.key != key || e->verifying) return miss();
-  if (auto shared = e->open.lock()) {
-    ++counted.hits;
-    e->used = time.now();
-    e->use_saved = false;
-    entries.touch(key.request);
+  if (auto shared = e->open.lock(); shared && is_whole(*shared)) {
+    note_use(*e);
     return shared;
   }
   to_do = {e->name, !e->verified};
@@ -167,10 +193,8 @@ bool pack_cache::impl::note_sound(const task& t, const cached_pack_ptr& out) {
   if (gone) return false;
   e->verified = true;
   e->open = out;
-  e->used = time.now();
-  e->use_saved = false;
-  entries.touch(t.name.key.request);
-  ++counted.hits;
+  entries.hold(*e, out, options.max_held_open);
+  note_use(*e);
   return true;
 }
 

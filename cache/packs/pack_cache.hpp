@@ -40,6 +40,7 @@ struct pack_cache_options {
   std::uint64_t max_entry_bytes = 0;  ///< a larger response is not taken
   std::size_t max_entries = 100'000;
   std::size_t max_sightings = 65'536;  ///< requests remembered for wants()
+  std::size_t max_held_open = 64;      ///< descriptors of entries that nobody may be reading, for find_open()
 };
 
 struct pack_cache_stats {
@@ -71,6 +72,8 @@ class pack_cache {
   bool holds(const pack_key& key);
   /// The same, and counts nothing.
   bool has(const pack_key& key) const;
+  /// Of an entry that is open already: never waits for the disk. nullptr: ask find(), which counts a miss if it is one.
+  cached_pack_ptr find_open(const pack_key& key);
   /// Blocking; the first time for as long as it takes to read the file. nullptr: not there, damaged, or being verified
   /// by another thread right now.
   cached_pack_ptr find(const pack_key& key);

@@ -30,6 +30,15 @@ bool pack_lru::remove(const sha256_digest& request) {
   return true;
 }
 
+void pack_lru::hold(pack_entry& e, std::shared_ptr<const cached_pack> pack, std::size_t most) {
+  if (most == 0 || std::exchange(e.held, std::move(pack))) return;
+  std::erase(held_, e.name.key.request);  // an entry of this request that is gone
+  held_.push_back(e.name.key.request);
+  if (held_.size() <= most) return;
+  if (auto* const longest = find(held_.front())) longest->held.reset();
+  held_.pop_front();
+}
+
 void pack_lru::erase(place at) {
   bytes_ -= at->name.size;
   by_request_.erase(at->name.key.request);
@@ -46,7 +55,8 @@ std::vector<pack_name> pack_lru::shrink(std::uint64_t max_bytes, std::size_t max
 }
 
 const pack_entry* pack_lru::oldest_at_rest() const {
-  auto const at_rest = [](const pack_entry& e) { return !e.verifying && e.open.expired(); };
+  auto const is_read = [](const pack_entry& e) { return e.open.use_count() > (e.held ? 1 : 0); };
+  auto const at_rest = [&](const pack_entry& e) { return !e.verifying && !is_read(e); };
   auto const at = std::find_if(entries_.rbegin(), entries_.rend(), at_rest);
   return at == entries_.rend() ? nullptr : &*at;
 }

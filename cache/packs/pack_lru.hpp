@@ -1,7 +1,9 @@
 #pragma once
 // What the pack cache knows of its entries, in the order of their last use. In memory; not thread-safe.
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <memory>
@@ -19,11 +21,12 @@ struct cached_pack;
 
 struct pack_entry {
   pack_name name;
-  boot_point used{};                       ///< last use in this process
-  bool use_saved = true;                   ///< the file's time tells it
-  bool verified = false;                   ///< in this process
-  std::shared_ptr<async_event> verifying;  ///< by some thread, right now; set when it is done
-  std::weak_ptr<const cached_pack> open;   ///< who reads it now shares one descriptor
+  boot_point used{};                          ///< last use in this process
+  bool use_saved = true;                      ///< the file's time tells it
+  bool verified = false;                      ///< in this process
+  std::shared_ptr<async_event> verifying;     ///< by some thread, right now; set when it is done
+  std::weak_ptr<const cached_pack> open;      ///< who reads it now shares one descriptor
+  std::shared_ptr<const cached_pack> held{};  ///< open though nobody may read it
 };
 
 class pack_lru {
@@ -35,6 +38,8 @@ class pack_lru {
   /// It is the one used last now.
   void touch(const sha256_digest& request);
   bool remove(const sha256_digest& request);
+  /// Keeps the descriptor of an entry for its next reader, and lets go of the one held for longest beyond `most`.
+  void hold(pack_entry& e, std::shared_ptr<const cached_pack> pack, std::size_t most);
 
   /// Removes what was not used for longest until the limits are kept.
   std::vector<pack_name> shrink(std::uint64_t max_bytes, std::size_t max_entries);
@@ -52,6 +57,7 @@ class pack_lru {
 
   std::list<pack_entry> entries_;  // the one used last first
   std::unordered_map<sha256_digest, place, digest_hash> by_request_;
+  std::deque<sha256_digest> held_;  // the one held for longest first; some of them may be gone
   std::uint64_t bytes_ = 0;
 };
 

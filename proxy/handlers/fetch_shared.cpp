@@ -35,6 +35,18 @@ void note_end(fetching& f, sent_end end, const refresh::pack_flight& flight, con
   f.x.report().detail = cause;
 }
 
+awaitable<cache::cached_pack_ptr> find_pack(const fetching& f) {
+  if (auto open = f.s.packs.find_open(*f.key)) co_return open;
+  if (!f.s.packs.holds(*f.key)) co_return nullptr;
+  auto job = [&f] { return f.s.packs.find(*f.key); };
+  auto pack = co_await f.s.pool.run(job);
+  if (auto const verified = pack ? nullptr : f.s.packs.verification(*f.key)) {  // for somebody else, right now
+    co_await verified->wait(verification_limit);
+    pack = co_await f.s.pool.run(job);
+  }
+  co_return pack;
+}
+
 /// What was followed came to nothing before this client got a byte: decided anew, with what is known now.
 awaitable<void> try_again(fetching& f) {
   ++f.failed_joins;
@@ -80,22 +92,14 @@ std::optional<cache::pack_key> shared_key(const fetching& f) {
   auto const& repo = f.r.repo.key;
   auto const framing = f.old != nullptr ? f.old->framing_text() : std::string("v2");
   auto const tags = f.asked.include_tag ? cache::tags_digest(*f.snapshot->table) : cache::sha256_digest{};
-  cache::request_context const where{.repo = repo,
-                                     .generation = f.snapshot->generation,
-                                     .framing = framing,
-                                     .tags = tags};
+  cache::request_context const where{
+      .repo = repo, .generation = f.snapshot->generation, .framing = framing, .tags = tags};
   return cache::pack_key{
       .request = cache::request_digest(where, f.asked), .repo = repo.digest(), .generation = f.snapshot->generation};
 }
 
 awaitable<bool> answer_from_packs(fetching& f, reason why) {
-  if (!f.s.packs.holds(*f.key)) co_return false;
-  auto job = [&f] { return f.s.packs.find(*f.key); };
-  auto pack = co_await f.s.pool.run(job);
-  if (auto const verified = pack ? nullptr : f.s.packs.verification(*f.key)) {  // for somebody else, right now
-    co_await verified->wait(verification_limit);
-    pack = co_await f.s.pool.run(job);
-  }
+  auto const pack = co_await find_pack(f);
   if (!pack) co_return false;
   // Its first use in this process reads it whole, which may have been a long wait.
   bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
@@ -104,7 +108,7 @@ awaitable<bool> answer_from_packs(fetching& f, reason why) {
     co_return true;
   }
   set_verdict(f.x, {outcome::hit, why}, "packs");
-  co_await send_kept(f.s, f.x, std::move(pack), to_client(f, result_headers()));
+  co_await send_kept(f.s, f.x, pack, to_client(f, result_headers()));
   co_return true;
 }
 

@@ -60,7 +60,7 @@ struct pass {
   const std::string* body = nullptr;  ///< already read (and inflated) here, sent whole; null: streamed from the client
   push_watch* watching = nullptr;     ///< sees the body of a push and the answer to it
   std::function<void(unsigned status)> at_head = nullptr;  ///< told of the answer before the client is
-  bool memory_can_answer = false;     ///< an answer that amounts to an outage is not relayed but returned as a failure
+  bool memory_can_answer = false;  ///< an answer that amounts to an outage is not relayed but returned as a failure
 };
 /// Streams the request to the upstream and the answer back as they are; nothing is kept. A failure is returned only
 /// while nothing was sent to the client, so that the caller may still answer.

@@ -57,6 +57,7 @@ awaitable<bool> send_file(services& s, http::exchange& x, const cache::cached_pa
     auto const sent = co_await x.send_file(pack.fd.get(), at, size);
     if (!sent) co_return false;
     at += size;
+    if (at == pack.size) break;
     co_await asio::post(ex, use_nothrow);  // a client that always has room would keep the loop from all others
   }
   co_return true;

@@ -137,6 +137,58 @@ TEST_F(PackCache, WhoReadsAnEvictedPackReadsOn) {
   EXPECT_TRUE(content(reading) == pattern(1000));
 }
 
+TEST_F(PackCache, WhatIsOpenIsFoundWithoutALookAtTheDisk) {
+  ASSERT_TRUE(put(key("a"), pattern(1000)));
+  EXPECT_EQ(packs->find_open(key("a")), nullptr);
+  EXPECT_NE(packs->find(key("a")), nullptr);
+  std::filesystem::remove_all(folder());
+  auto const again = packs->find_open(key("a"));  // though nobody read it any more
+  EXPECT_TRUE(content(again) == pattern(1000));
+  EXPECT_EQ(packs->find(key("a")), again);
+  auto other = key("a");
+  other.generation = "g2";
+  EXPECT_EQ(packs->find_open(other), nullptr);
+  EXPECT_EQ(packs->stats().hits, 3u);
+  EXPECT_EQ(packs->stats().misses, 0u);
+}
+
+TEST_F(PackCache, HoldsOnlySoManyOpen) {
+  pack_options.max_held_open = 2;
+  start();
+  for (auto const* name : {"a", "b", "c"}) {
+    ASSERT_TRUE(put(key(name), name));
+    EXPECT_NE(packs->find(key(name)), nullptr);
+  }
+  EXPECT_EQ(packs->find_open(key("a")), nullptr);
+  ASSERT_TRUE(packs->drop(key("b")));
+  ASSERT_TRUE(put(key("b"), "b"));
+  EXPECT_NE(packs->find(key("b")), nullptr);  // held anew, after c
+  EXPECT_NE(packs->find_open(key("c")), nullptr);
+  EXPECT_NE(packs->find(key("a")), nullptr);
+  EXPECT_EQ(packs->find_open(key("c")), nullptr);
+  EXPECT_NE(packs->find_open(key("b")), nullptr);
+}
+
+TEST_F(PackCache, WhatIsOnlyHeldOpenIsEvicted) {
+  ASSERT_TRUE(put(key("a"), pattern(1000)));
+  auto reading = packs->find(key("a"));
+  EXPECT_EQ(packs->evict_oldest(), std::nullopt);
+  reading.reset();
+  EXPECT_EQ(packs->evict_oldest(), 1000u);
+  EXPECT_EQ(packs->find_open(key("a")), nullptr);
+  EXPECT_TRUE(names().empty());
+}
+
+TEST_F(PackCache, WhatWasCutWhileItWasHeldOpenIsDropped) {
+  ASSERT_TRUE(put(key("a"), pattern(1000)));
+  EXPECT_NE(packs->find(key("a")), nullptr);
+  std::filesystem::resize_file(folder() / names().front(), 999);
+  EXPECT_EQ(packs->find_open(key("a")), nullptr);
+  EXPECT_EQ(packs->find(key("a")), nullptr);
+  EXPECT_EQ(packs->stats().damaged, 1u);
+  EXPECT_TRUE(names().empty());
+}
+
 TEST_F(PackCache, AGenerationChangeDropsAllOthersOfThatRepository) {
   ASSERT_TRUE(put(key("a", "repo", "g1"), "1"));
   ASSERT_TRUE(put(key("b", "repo", "g1"), "2"));
