@@ -2,17 +2,49 @@
 // A bounded pool of threads for what may block: libgit2, fsync, large reads. Coroutines hop there and come back.
 
 #include <atomic>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstddef>
+#include <exception>
 #include <mutex>
+#include <optional>
 #include <type_traits>
+#include <utility>
+#include <variant>
 
 #include "cache/io/asio.hpp"
 
 namespace tankard::cache {
+
+/// What a job came to: a value, nothing, or an exception.
+template <class R>
+class job_outcome {
+ public:
+  template <class F>
+  void of(F& job) noexcept {
+    try {
+      if constexpr (std::is_void_v<R>) {
+        job();
+      } else {
+        value_.emplace(job());
+      }
+    } catch (...) {
+      thrown_ = std::current_exception();
+    }
+  }
+  R take() {
+    if (thrown_) std::rethrow_exception(thrown_);
+    if constexpr (!std::is_void_v<R>) return std::move(*value_);
+  }
+
+ private:
+  std::optional<std::conditional_t<std::is_void_v<R>, std::monostate, R>> value_;
+  std::exception_ptr thrown_;
+};
 
 class blocking_pool {
  public:
@@ -22,10 +54,21 @@ class blocking_pool {
   /// Not cancellable: waits for the job even where the caller is cancelled. Exceptions of the job arrive at the caller.
   /// Name the job before the call (no capturing lambda inside a co_await expression).
   template <class F>
-  auto run(F job) {
-    enter();
-    return asio::co_spawn(pool_, body(std::move(job), queued_),
-                          asio::bind_cancellation_slot(asio::cancellation_slot{}, asio::use_awaitable));
+  awaitable<std::invoke_result_t<F&>> run(F job) {
+    job_outcome<std::invoke_result_t<F&>> out;
+    // One wake-up there and one back: co_spawn() would make more of them, and they are most of what a small job costs.
+    auto start = [this, &job, &out](auto resume) {
+      enter();
+      auto const back = asio::get_associated_executor(resume);
+      auto work = asio::prefer(back, asio::execution::outstanding_work.tracked);
+      asio::post(pool_, [this, &job, &out, work = std::move(work), resume = std::move(resume)]() mutable {
+        out.of(job);
+        --queued_;
+        asio::post(work, std::move(resume));
+      });
+    };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(std::move(start), asio::use_awaitable);
+    co_return out.take();
   }
   std::size_t queued() const noexcept { return queued_.load(); }  ///< waiting or running
   std::size_t begun() const noexcept { return begun_.load(); }    ///< total so far
@@ -56,15 +99,6 @@ class blocking_pool {
   }
 
  private:
-  template <class F>
-  static awaitable<std::invoke_result_t<F&>> body(F job, std::atomic<std::size_t>& queued) {
-    struct leave {
-      std::atomic<std::size_t>& n;
-      ~leave() { --n; }
-    } const on_exit{queued};
-    co_return job();
-  }
-
   void enter() noexcept {
     ++queued_;
     ++begun_;
