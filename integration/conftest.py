@@ -138,7 +138,7 @@ def secret_file(tmp_path):
 @pytest.fixture
 def service(run_tankard, faults, secret_file):
     """service(networks=.., tokens_file=..) -> tankard in service mode, with one credential and a rule of that."""
-    def make(credential=None, start=True, clock=None, rules=(), **rule):
+    def make(credential=None, start=True, clock=None, rules=(), more=(), **rule):
         table = f"upstream.{faults.name}"
         settings = {f"{table}.auth.mode": "service"}
         for key, value in (credential or {"user": USER, "secret_file": secret_file}).items():
@@ -146,7 +146,7 @@ def service(run_tankard, faults, secret_file):
         for number, criteria in enumerate([*rules, *([rule] if rule else [])]):
             for key, value in criteria.items():
                 settings[f"{table}.client.rule-{number}.{key}"] = value
-        return run_tankard(settings=settings, start=start, clock=clock)
+        return run_tankard(settings={**settings, **dict(more)}, start=start, clock=clock)
     return make
 
 

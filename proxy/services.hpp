@@ -38,11 +38,12 @@ namespace tankard::proxy {
 struct upstream_site {
   upstream_site(const config::upstream& u, std::size_t place, upstream::client_options to, upstream::health_options h,
                 const cache::clock& clock, bool enabled)
-      : settings(u), index(place), filter(u), client(std::move(to)), health(h, clock, enabled) {}
+      : settings(u), index(place), filter(u), mirror(u), client(std::move(to)), health(h, clock, enabled) {}
 
   const config::upstream& settings;
   std::size_t index;
   config::repository_filter filter;
+  config::mirror_rules mirror;
   upstream::client client;
   upstream::health health;
   std::unique_ptr<auth::gate> gate;  ///< set before any request
@@ -53,6 +54,7 @@ struct upstream_site {
 
 namespace refresh {
 class listing_service;
+class mirrors;
 class pack_flights;
 class sync_service;
 }  // namespace refresh
@@ -87,6 +89,7 @@ struct services {
   refresh::listing_service* listing = nullptr;
   refresh::sync_service* syncs = nullptr;
   refresh::pack_flights* flights = nullptr;
+  refresh::mirrors* mirrors = nullptr;
 };
 
 /// One repository of one upstream, as a request named it.

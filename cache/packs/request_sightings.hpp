@@ -19,13 +19,14 @@ class request_sightings {
 
   request_sightings(std::size_t max, const clock& c) : max_(max), clock_(c) {}
 
-  /// True where it was seen before, within the last day. It is seen now.
-  bool again(const sha256_digest& request);
+  /// True where it was seen before, within the last day, and first at least so long ago. It is seen now.
+  bool again(const sha256_digest& request, std::chrono::nanoseconds apart = {});
 
  private:
   struct sighting {
     sha256_digest request;
-    boot_point at;
+    boot_point first;
+    boot_point last;
   };
   const std::size_t max_;
   const clock& clock_;

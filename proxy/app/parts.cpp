@@ -191,6 +191,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .git_agent = "git/2.39.5 (tankard/" + version_ + ")"},
       listing(shared),
       syncs(shared),
+      mirrors(shared),
       poller(shared),
       keeper(shared, upkeep),
       evictor(shared),
@@ -204,6 +205,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
   shared.listing = &listing;
   shared.syncs = &syncs;
   shared.flights = &flights;
+  shared.mirrors = &mirrors;
   disk.add_source(evictable);
   disk.add_source(evictable_packs);
   disk.add_source(spooled);

@@ -20,6 +20,7 @@
 #include "proxy/refresh/evictor.hpp"
 #include "proxy/refresh/keeper.hpp"
 #include "proxy/refresh/listing_service.hpp"
+#include "proxy/refresh/mirrors.hpp"
 #include "proxy/refresh/pack_flights.hpp"
 #include "proxy/refresh/poller.hpp"
 #include "proxy/refresh/sync_service.hpp"
@@ -69,6 +70,7 @@ struct parts {
   services shared;
   refresh::listing_service listing;
   refresh::sync_service syncs;
+  refresh::mirrors mirrors;
   refresh::pack_flights flights;
   refresh::poller poller;
   refresh::keeper keeper;

@@ -23,6 +23,8 @@ enum class public_policy : std::uint8_t { automatic, never };
 enum class auth_mode : std::uint8_t { passthrough, service, anonymous };
 /// Whose ref table an answer goes into.
 enum class auth_scope : std::uint8_t { repository, user };
+/// Whether a repository that is only fetched in part (shallow, filtered) is mirrored whole.
+enum class mirror_policy : std::uint8_t { automatic, always, never };
 
 /// A credential of tankard's own, of `auth.mode = service`. The secret itself is in a file or is printed by a command.
 struct credential {
@@ -67,6 +69,9 @@ struct upstream {
   public_policy is_public = public_policy::automatic;
   auth_mode mode = auth_mode::passthrough;
   auth_scope scope = auth_scope::repository;  ///< user: refs differ by who asks; nothing is shared between credentials
+  mirror_policy mirror = mirror_policy::automatic;
+  std::vector<std::string> mirror_always;  ///< globs of repositories for which another policy holds
+  std::vector<std::string> mirror_never;   ///< the same; they win
   std::filesystem::path ca_file;
   std::vector<credential> credentials;  ///< in the order in which they were written: the first that fits is used
   std::vector<client_rule> clients;
@@ -116,6 +121,11 @@ struct sync {
   std::size_t concurrent = 4;  ///< packs being taken in at one time, over all repositories
   std::size_t waiting = 256;
   std::vector<std::string> mirror_refs{"refs/heads/", "refs/tags/"};
+};
+
+/// Of repositories that clients fetch only in part.
+struct mirroring {
+  std::uint64_t max_bytes = std::uint64_t{2} << 30;  ///< a longer pack is given up
 };
 
 /// Of what is remembered, of tankard's own accord.
@@ -195,6 +205,7 @@ struct config {
   timeouts time;
   limits limit;
   sync syncing;
+  mirroring mirrors;
   refreshing refresh;
   pack_cache kept;
   spools spooling;

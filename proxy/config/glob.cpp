@@ -115,4 +115,12 @@ bool repository_filter::admits(std::string_view path) const {
   return allow_.empty() || allow_.any_matches(path);
 }
 
+mirror_rules::mirror_rules(const upstream& u)
+    : others_(u.mirror), always_(u.mirror_always, u.kind), never_(u.mirror_never, u.kind) {}
+
+mirror_policy mirror_rules::of(std::string_view path) const {
+  if (never_.any_matches(path)) return mirror_policy::never;
+  return always_.any_matches(path) ? mirror_policy::always : others_;
+}
+
 }  // namespace tankard::proxy::config

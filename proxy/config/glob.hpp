@@ -55,4 +55,17 @@ class repository_filter {
   repository_globs deny_;
 };
 
+/// `mirror.*` of one upstream.
+class mirror_rules {
+ public:
+  explicit mirror_rules(const upstream& u);
+  /// `path` is cache::repo_key::path.
+  mirror_policy of(std::string_view path) const;
+
+ private:
+  mirror_policy others_;
+  repository_globs always_;
+  repository_globs never_;
+};
+
 }  // namespace tankard::proxy::config

@@ -138,6 +138,8 @@ constexpr setting<config> globals[] = {
     {"sync.waiting", number(0, 100'000), in<&config::syncing, &sync::waiting>, "", "Repositories waiting to catch up."},
     {"sync.mirror_refs", any_list, in<&config::syncing, &sync::mirror_refs>, "",
      "Prefixes of the refs that the store keeps."},
+    {"mirror.max_bytes", size(0, 1024 * tib), in<&config::mirrors, &mirroring::max_bytes>, "",
+     "A repository of which clients fetch only parts is not mirrored where its pack is longer; 0 mirrors none."},
     {"refresh.write_debounce", span_of(0, hour), in<&config::refresh, &refreshing::write_debounce>, "",
      "After a push tankard asks nothing of its own accord about the repository until no other push came for so long "
      "(six times as long at most). Clients' own requests never wait; 0s does not wait."},
@@ -225,6 +227,14 @@ constexpr setting<draft> per_upstream[] = {
      "Whose credential the upstream is shown: the client's own, tankard's, or none."},
     {"auth.scope", one_of("auto|repository|user"), of<&draft::scope>, "",
      "user: refs differ by who asks, nothing is shared between credentials; auto is user for gerrit."},
+    {"mirror.policy", one_of("auto|always|never"), of<&draft::mirror>, "",
+     "Whether tankard fetches a repository whole of which clients fetch only parts (shallow, filtered), so that its "
+     "store can answer them: always at the first such request, auto at the second within a day. Only what is public, "
+     "or "
+     "what a credential of tankard's own may see."},
+    {"mirror.always", any_list, of<&draft::mirror_always>, "", "Globs of repositories for which it is always."},
+    {"mirror.never", any_list, of<&draft::mirror_never>, "",
+     "Globs of repositories for which it is never; they win over `mirror.always`."},
     {"ca_file", any_path, of<&draft::ca_file>, "the system's", "PEM file of the authorities that may vouch for it."},
 };
 
@@ -302,6 +312,9 @@ upstream_draft draft_of(const upstream& u) {
   d.is_public = u.is_public == public_policy::never ? "never" : "auto";
   d.mode = u.mode == auth_mode::service ? "service" : u.mode == auth_mode::anonymous ? "anonymous" : "passthrough";
   d.scope = u.scope == auth_scope::user ? "user" : "repository";
+  d.mirror = u.mirror == mirror_policy::always ? "always" : u.mirror == mirror_policy::never ? "never" : "auto";
+  d.mirror_always = u.mirror_always;
+  d.mirror_never = u.mirror_never;
   d.ca_file = u.ca_file;
   d.credentials = u.credentials;
   d.clients = u.clients;

@@ -35,6 +35,8 @@ struct upstream_draft {
   std::string is_public = "auto";
   std::string mode = "passthrough";
   std::string scope = "auto";
+  std::string mirror = "auto";
+  std::vector<std::string> mirror_always, mirror_never;
   std::filesystem::path ca_file;
   std::vector<credential> credentials;
   std::vector<client_rule> clients;

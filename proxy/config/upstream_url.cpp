@@ -173,6 +173,13 @@ or_problem<upstream> make_upstream(const upstream_draft& d) {
                                    : auth_mode::passthrough;
   bool const by_kind = d.scope == "auto" && u.kind == cache::upstream_kind::gerrit;
   u.scope = by_kind || d.scope == "user" ? auth_scope::user : auth_scope::repository;
+  if (auto const wrong = globs_problem(d.mirror_always)) return problem{"mirror.always", *wrong};
+  if (auto const wrong = globs_problem(d.mirror_never)) return problem{"mirror.never", *wrong};
+  u.mirror = d.mirror == "always"  ? mirror_policy::always
+             : d.mirror == "never" ? mirror_policy::never
+                                   : mirror_policy::automatic;
+  u.mirror_always = d.mirror_always;
+  u.mirror_never = d.mirror_never;
   u.ca_file = d.ca_file;
   u.credentials = d.credentials;
   u.clients = d.clients;

@@ -7,6 +7,7 @@
 #include "proxy/http/responses.hpp"
 #include "proxy/plan/plan_ls_refs.hpp"
 #include "proxy/refresh/listing_service.hpp"
+#include "proxy/refresh/mirrors.hpp"
 #include "proxy/refresh/sync_service.hpp"
 
 namespace tankard::proxy::handlers {
@@ -86,6 +87,12 @@ void count_sighting(fetching& f) {
   if (!f.worth_keeping) f.worth_keeping = f.s.packs.wants(*f.key, f.asked.clone_shaped());
 }
 
+/// The answer makes no store, however often it is asked for. Rounds of a negotiation are one request: its last.
+void note_part(const fetching& f) {
+  if (f.admitted.admitted && f.asked.done && !f.asked.clone_shaped())
+    f.s.mirrors->part_wanted(f.r.repo, f.r.who, f.snapshot);
+}
+
 /// The herd: tips of the table, and an answer that is kept. No look at the store is needed for that.
 awaitable<bool> answered_at_once(fetching& f) {
   f.known = facts_of_table(f.s, f.r, f.snapshot, {f.asked, f.old}, f.admitted);
@@ -93,6 +100,7 @@ awaitable<bool> answered_at_once(fetching& f) {
   if (!f.key || !f.s.packs.has(*f.key)) co_return false;
   if (!f.admitted.admitted) note_shown(f.s, viewer_of(f.s, f.r, f.snapshot.get()));
   count_sighting(f);
+  note_part(f);
   co_return co_await answer_from_packs(f, f.known.facts.outage);
 }
 
@@ -149,6 +157,7 @@ awaitable<void> run_plan(fetching& f) {
     case plan::fetch_action::stream_and_keep:
       co_return co_await stream(f, true, p.reason);
     case plan::fetch_action::stream:
+      if (p.reason == reason::not_clone_shaped) note_part(f);
       co_return co_await stream(f, false, p.reason);
     case plan::fetch_action::refuse:
       co_return co_await refuse(f, p.reason);

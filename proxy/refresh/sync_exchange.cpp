@@ -1,5 +1,8 @@
 #include "proxy/refresh/sync_exchange.hpp"
 
+#include <algorithm>
+#include <functional>
+
 #include "protocol/fetch_request.hpp"
 #include "protocol/fetch_response.hpp"
 #include "protocol/pkt_line.hpp"
@@ -38,9 +41,12 @@ http::fields own_fetch_headers(const auth::identity& who, const std::string& age
   return h;
 }
 
-/// Feeds what was read to the sink. An error of the response is a sentence.
+/// Takes pack bytes; called again when it is done with them.
+using pack_writer = std::function<awaitable<cache::ingest_result<void>>(std::string_view)>;
+
+/// Feeds what was read to the writer. An error of the response is a sentence.
 template <class Reader>
-awaitable<cache::ingest_result<void>> pipe_events(Reader& reader, std::string_view in, cache::pack_sink& sink) {
+awaitable<cache::ingest_result<void>> pipe_events(Reader& reader, std::string_view in, const pack_writer& write) {
   while (!in.empty()) {
     auto const event = reader.next(in);
     if (!event) co_return "broken fetch response: " + event.error().message();
@@ -48,7 +54,7 @@ awaitable<cache::ingest_result<void>> pipe_events(Reader& reader, std::string_vi
       co_return "upstream says: " + protocol::strip_control(event->data);
     }
     if (event->kind == protocol::fetch_event_kind::pack) {
-      auto written = co_await sink.write(event->data);
+      auto written = co_await write(event->data);
       if (!written) co_return written.error();
     }
     in.remove_prefix(event->consumed);
@@ -66,7 +72,7 @@ bool ends_well(const protocol::fetch_response_reader& reader) { return reader.en
 bool ends_well(protocol::v0_response_reader& reader) { return reader.finish().has_value(); }
 
 template <class Reader>
-awaitable<received> receive(services& s, upstream::call& call, cache::pack_sink& sink, Reader reader) {
+awaitable<received> receive(services& s, upstream::call& call, const pack_writer& write, Reader reader) {
   std::string buffer(read_size, '\0');
   std::uint64_t size = 0;
   for (;;) {
@@ -77,11 +83,105 @@ awaitable<received> receive(services& s, upstream::call& call, cache::pack_sink&
     if (!n) co_return received{n.error().cause, n.error()};
     if (*n == 0) break;
     size += *n;
-    auto piped = co_await pipe_events(reader, std::string_view(buffer).substr(0, *n), sink);
+    auto piped = co_await pipe_events(reader, std::string_view(buffer).substr(0, *n), write);
     if (!piped) co_return received{piped.error(), std::nullopt};
   }
   if (!ends_well(reader) || !reader.saw_packfile()) co_return received{std::string("the answer has no whole pack"), {}};
   co_return received{cache::ingest_result<void>(), std::nullopt};
+}
+
+/// A fetch of tankard's own, from its question to the end of its answer.
+class own_fetch_under_way {
+ public:
+  own_fetch_under_way(services& s, const repo_ref& repo, const auth::identity& who)
+      : s_(s), repo_(repo), who_(who), begun_(s.clock.now()) {}
+
+  /// Asks; where the answer is no good it says why.
+  awaitable<fetched_into> begin(protocol::own_fetch question);
+  /// REQUIRES: begin() went well. The error is a sentence.
+  awaitable<cache::ingest_result<void>> receive_pack(const pack_writer& write);
+
+ private:
+  fetched_into failed(const upstream::failure& f);
+  awaitable<fetched_into> judge();
+
+  services& s_;
+  const repo_ref& repo_;
+  const auth::identity& who_;
+  const cache::boot_point begun_;
+  own_words words_;
+  std::unique_ptr<upstream::call> call_;
+  upstream::response_head head_;
+  upstream::classified meaning_;
+  std::chrono::nanoseconds took_{};  ///< to the head
+};
+
+fetched_into own_fetch_under_way::failed(const upstream::failure& f) {
+  note_failure(s_, repo_, operation::fetch, who_.principal, f, s_.clock.now() - begun_);
+  using upstream::failure_class;
+  return {f.cause, f.cls == failure_class::locked_here || f.cls == failure_class::rate_limited};
+}
+
+awaitable<fetched_into> own_fetch_under_way::begin(protocol::own_fetch question) {
+  auto const listed = co_await s_.listing->find(repo_.key);
+  bool const v2 = !listed || !(listed->speaks_no_v2() || listed->known_in_v0_only());
+  words_ = {v2, protocol::own_v0_fetch(question)};
+  std::string const body = words_.body(question, s_.agent);
+  upstream::request request{.method = http::verb::post,
+                            .method_name = "POST",
+                            .target = repo_.target("/git-upload-pack"),
+                            .headers = own_fetch_headers(who_, s_.agent, words_.v2),
+                            .kind = upstream::request::body_kind::whole,
+                            .body = body};
+  auto opened = co_await repo_.site.client.open(std::move(request));
+  if (!opened) co_return failed(opened.error());
+  call_ = std::move(*opened);
+  auto head = co_await call_->read_head();
+  if (!head) co_return failed(head.error());
+  head_ = std::move(*head);
+  took_ = s_.clock.now() - begun_;
+  co_return co_await judge();
+}
+
+awaitable<fetched_into> own_fetch_under_way::judge() {
+  std::optional<upstream::whole_answer> rest;  // a 403 may say in its body that it is a rate limit
+  if (head_.status == 403) rest = co_await upstream::read_rest(*call_, head_);
+  auto const said = rest ? std::string_view(rest->body) : std::string_view();
+  meaning_ = upstream::classify(head_, http::upload_pack_result_type, said);
+  using upstream::verdict;
+  if (meaning_.what == verdict::ok) co_return fetched_into{cache::ingest_result<void>()};
+  if (meaning_.what == verdict::denial) {
+    if (auto const ours = refused_us(repo_, who_, head_.status)) co_return failed(*ours);
+    auto deny = [this] { note_denied(s_, repo_, who_, head_, begun_); };
+    co_await s_.pool.run(std::move(deny));
+    if (who_.anonymous()) co_await s_.listing->ask_whether_public(repo_);
+  }
+  note_answer(s_, repo_, operation::fetch, who_.principal, head_, meaning_, took_);
+  bool const of_this_credential = meaning_.what == verdict::denial || meaning_.what == verdict::limited;
+  co_return fetched_into{"HTTP " + std::to_string(head_.status), of_this_credential};
+}
+
+awaitable<cache::ingest_result<void>> own_fetch_under_way::receive_pack(const pack_writer& write) {
+  received got;
+  if (words_.v2)
+    got = co_await receive(s_, *call_, write, protocol::fetch_response_reader());
+  else
+    got = co_await receive(s_, *call_, write, protocol::v0_response_reader(words_.old));
+  if (got.broken) {
+    note_failure(s_, repo_, operation::fetch, who_.principal, *got.broken, s_.clock.now() - begun_);
+  } else {
+    note_answer(s_, repo_, operation::fetch, who_.principal, head_, meaning_, took_);
+  }
+  co_return got.result;
+}
+
+awaitable<cache::ingest_result<void>> append(services& s, cache::pack_spool& into, std::string_view bytes,
+                                             std::uint64_t most) {
+  if (bytes.size() > most - std::min(into.size(), most)) {
+    co_return "it is larger than " + std::to_string(most) + " bytes (mirror.max_bytes)";
+  }
+  auto job = [&into, bytes] { return into.append(bytes); };
+  co_return co_await s.pool.run(std::move(job));
 }
 
 }  // namespace
@@ -108,60 +208,32 @@ std::vector<protocol::object_id> choose_haves(const cache::store_view& view, con
 
 awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::identity& who, cache::repo_store_ptr store,
                                    std::vector<protocol::object_id> wants, std::vector<protocol::object_id> haves) {
-  auto const begun = s.clock.now();
-  auto const failed = [&](const upstream::failure& f) {
-    note_failure(s, repo, operation::fetch, who.principal, f, s.clock.now() - begun);
-    return fetched_into{
-        f.cause, f.cls == upstream::failure_class::locked_here || f.cls == upstream::failure_class::rate_limited};
-  };
-  protocol::own_fetch const question{wants, std::move(haves), protocol::object_format::sha1};
-  auto const listed = co_await s.listing->find(repo.key);
-  bool const v2 = !listed || !(listed->speaks_no_v2() || listed->known_in_v0_only());
-  own_words const words{v2, protocol::own_v0_fetch(question)};
-  std::string const body = words.body(question, s.agent);
-  upstream::request request{.method = http::verb::post,
-                            .method_name = "POST",
-                            .target = repo.target("/git-upload-pack"),
-                            .headers = own_fetch_headers(who, s.agent, words.v2),
-                            .kind = upstream::request::body_kind::whole,
-                            .body = body};
-  auto opened = co_await repo.site.client.open(std::move(request));
-  if (!opened) co_return failed(opened.error());
-  auto const call = std::move(*opened);
-  auto const head = co_await call->read_head();
-  if (!head) co_return failed(head.error());
-  std::optional<upstream::whole_answer> rest;  // a 403 may say in its body that it is a rate limit
-  if (head->status == 403) rest = co_await upstream::read_rest(*call, *head);
-  auto const said = rest ? std::string_view(rest->body) : std::string_view();
-  auto const meaning = upstream::classify(*head, http::upload_pack_result_type, said);
-  auto const took = s.clock.now() - begun;
-  using upstream::verdict;
-  if (meaning.what == verdict::denial) {
-    if (auto const ours = refused_us(repo, who, head->status)) co_return failed(*ours);
-    auto deny = [&] { note_denied(s, repo, who, *head, begun); };
-    co_await s.pool.run(std::move(deny));
-    if (who.anonymous()) co_await s.listing->ask_whether_public(repo);
-  }
-  if (meaning.what != verdict::ok) {
-    note_answer(s, repo, operation::fetch, who.principal, *head, meaning, took);
-    bool const of_this_credential = meaning.what == verdict::denial || meaning.what == verdict::limited;
-    co_return fetched_into{"HTTP " + std::to_string(head->status), of_this_credential};
-  }
-
+  own_fetch_under_way fetch(s, repo, who);
+  auto begun = co_await fetch.begin({wants, std::move(haves), protocol::object_format::sha1});
+  if (!begun.result) co_return begun;
   auto sink = co_await s.ingest.begin_sync(std::move(store));
   if (!sink) co_return fetched_into{sink.error()};
-  received got;
-  if (words.v2)
-    got = co_await receive(s, *call, **sink, protocol::fetch_response_reader());
-  else
-    got = co_await receive(s, *call, **sink, protocol::v0_response_reader(words.old));
-  if (got.broken) {
-    note_failure(s, repo, operation::fetch, who.principal, *got.broken, s.clock.now() - begun);
-  } else {
-    note_answer(s, repo, operation::fetch, who.principal, *head, meaning, took);
-  }
-  if (!got.result) co_return fetched_into{got.result.error()};
+  auto const write = [&sink](std::string_view bytes) { return (*sink)->write(bytes); };
+  auto got = co_await fetch.receive_pack(write);
+  if (!got) co_return fetched_into{got.error()};
   co_return fetched_into{co_await (*sink)->commit(std::move(wants))};
+}
+
+awaitable<cache::ingest_result<std::unique_ptr<cache::pack_spool>>> fetch_whole(services& s, repo_ref repo,
+                                                                                const auth::identity& who,
+                                                                                std::vector<protocol::object_id> wants,
+                                                                                std::uint64_t most) {
+  own_fetch_under_way fetch(s, repo, who);
+  auto const begun = co_await fetch.begin({std::move(wants), {}, protocol::object_format::sha1});
+  if (!begun.result) co_return begun.result.error();
+  auto create = [&s] { return cache::pack_spool::create(s.stores, s.pool); };
+  auto spool = co_await s.pool.run(std::move(create));
+  if (!spool) co_return spool.error();
+  auto const write = [&](std::string_view bytes) { return append(s, **spool, bytes, most); };
+  auto const got = co_await fetch.receive_pack(write);
+  if (!got) co_return got.error();
+  if (!(*spool)->looks_whole()) co_return std::string("the answer has no whole pack");
+  co_return std::move(*spool);
 }
 
 }  // namespace tankard::proxy::refresh

@@ -1,5 +1,5 @@
 #pragma once
-// The wire part of a sync: tankard's own fetch, its answer piped into a store.
+// The wire part of syncs and mirrors: tankard's own fetch, its answer piped into a store or a file.
 
 #include <memory>
 #include <string>
@@ -21,5 +21,10 @@ struct fetched_into {
 /// Fetches `wants` into `store`, with the credential of `who`.
 awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::identity& who, cache::repo_store_ptr store,
                                    std::vector<protocol::object_id> wants, std::vector<protocol::object_id> haves);
+/// Fetches `wants` with all their history, into a file for a first pack of at most `most` bytes.
+awaitable<cache::ingest_result<std::unique_ptr<cache::pack_spool>>> fetch_whole(services& s, repo_ref repo,
+                                                                                const auth::identity& who,
+                                                                                std::vector<protocol::object_id> wants,
+                                                                                std::uint64_t most);
 
 }  // namespace tankard::proxy::refresh

@@ -19,10 +19,8 @@ bool mirrored(const std::string& name, const std::vector<std::string>& prefixes)
 /// Tips of the table in mirrored namespaces that the store has not verified yet.
 std::vector<protocol::object_id> missing_tips(const cache::ref_table& table, const cache::store_view& view,
                                               const std::vector<std::string>& prefixes) {
-  std::vector<protocol::object_id> out;
-  for (auto const& ref : table.refs()) {
-    if (!ref.unborn && mirrored(ref.name, prefixes) && !view.tips->contains(ref.oid)) out.push_back(ref.oid);
-  }
+  auto out = mirrored_tips(table, prefixes);
+  std::erase_if(out, [&view](const protocol::object_id& oid) { return view.tips->contains(oid); });
   return out;
 }
 
@@ -32,7 +30,23 @@ void add_asker(std::vector<auth::identity_ptr>& askers, const auth::identity_ptr
   if (askers.size() < most && std::none_of(askers.begin(), askers.end(), same)) askers.push_back(who);
 }
 
+using taken_pack = cache::ingest_result<std::unique_ptr<cache::pack_spool>>;
+
+awaitable<taken_pack> take_pack(services& s, first_pack_source from) {
+  if (auto* const fetched = std::get_if<std::unique_ptr<cache::pack_spool>>(&from)) co_return std::move(*fetched);
+  co_return co_await unpack_answer(s, std::get<kept_answer>(from));
+}
+
 }  // namespace
+
+std::vector<protocol::object_id> mirrored_tips(const cache::ref_table& table,
+                                               const std::vector<std::string>& prefixes) {
+  std::vector<protocol::object_id> out;
+  for (auto const& ref : table.refs()) {
+    if (!ref.unborn && mirrored(ref.name, prefixes)) out.push_back(ref.oid);
+  }
+  return out;
+}
 
 sync_service::sync_service(services& s)
     : s_(s), packs_(cache::async_semaphore::make(s.settings.syncing.concurrent, s.settings.syncing.waiting)) {}
@@ -245,19 +259,19 @@ awaitable<bool> sync_service::first_pack_settles(cache::repo_key key, std::chron
 }
 
 void sync_service::adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
-                                    std::string generation, kept_answer answer,
+                                    std::string generation, first_pack_source from,
                                     std::vector<protocol::object_id> wants) {
   {
     std::lock_guard const lock(mu_);
     first_packs_[repo.key] = std::make_shared<cache::async_event>();
   }
-  auto adopting = adopt(std::move(claim), std::move(repo), std::move(who), std::move(generation), std::move(answer),
+  auto adopting = adopt(std::move(claim), std::move(repo), std::move(who), std::move(generation), std::move(from),
                         std::move(wants));
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(adopting));
 }
 
 awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
-                                    std::string generation, kept_answer answer,
+                                    std::string generation, first_pack_source from,
                                     std::vector<protocol::object_id> wants) {
   bool const lives = co_await s_.listing->lives(repo.key, generation);
   if (!lives) co_return;
@@ -265,8 +279,7 @@ awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth:
   if (!permit) co_return;
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
   co_await s_.pool.run(std::move(clear));
-  auto pack = co_await unpack_answer(s_, answer);
-  answer.spool.reset();
+  auto pack = co_await take_pack(s_, std::move(from));
   if (!pack) {
     note_keep_failed(s_, repo.key, pack.error());
     co_return;

@@ -13,6 +13,8 @@
 #include <set>
 #include <unordered_map>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "cache/io/async_event.hpp"
 #include "cache/io/async_semaphore.hpp"
@@ -33,6 +35,11 @@ struct sync_service_stats {
 };
 
 class sync_service;
+
+/// A sealed answer, or a pack that tankard fetched itself.
+using first_pack_source = std::variant<kept_answer, std::unique_ptr<cache::pack_spool>>;
+/// Tips of the table below any of these prefixes.
+std::vector<protocol::object_id> mirrored_tips(const cache::ref_table& table, const std::vector<std::string>& prefixes);
 
 /// That an answer under way is to become the first pack of a repository's store. Given back by its destructor.
 class first_pack_claim {
@@ -68,9 +75,9 @@ class sync_service {
   /// Waits until no first pack of this repository is being indexed, at most `limit`. True where it had to wait and it
   /// ended: the store may be there now.
   awaitable<bool> first_pack_settles(cache::repo_key key, std::chrono::nanoseconds limit);
-  /// Indexes and adopts the pack of a sealed answer in the background, then releases the claim.
+  /// Indexes and adopts a pack in the background, then releases the claim.
   void adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
-                        kept_answer answer, std::vector<protocol::object_id> wants);
+                        first_pack_source from, std::vector<protocol::object_id> wants);
 
   sync_service_stats stats() const;
 
@@ -104,7 +111,7 @@ class sync_service {
   friend class first_pack_claim;
   void release_first_pack(const cache::repo_key& key);
   awaitable<void> adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
-                        kept_answer answer, std::vector<protocol::object_id> wants);
+                        first_pack_source from, std::vector<protocol::object_id> wants);
   awaitable<void> follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
   void follow_later(const repo_ref& repo, const auth::identity_ptr& who);
   awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);

@@ -78,5 +78,17 @@ TEST(RepositoryFilter, FoldsLikeTheKeysOfItsUpstream) {
   EXPECT_FALSE(repository_filter{u}.admits("MyOrg/Secret.git"));
 }
 
+TEST(MirrorRules, NeverWinsOverAlwaysAndBothOverThePolicy) {
+  upstream u;
+  EXPECT_EQ(mirror_rules{u}.of("any/thing"), mirror_policy::automatic);
+  u.mirror = mirror_policy::never;
+  u.mirror_always = {"ci/**"};
+  u.mirror_never = {"ci/huge"};
+  mirror_rules const rules{u};
+  EXPECT_EQ(rules.of("any/thing"), mirror_policy::never);
+  EXPECT_EQ(rules.of("ci/a"), mirror_policy::always);
+  EXPECT_EQ(rules.of("ci/huge"), mirror_policy::never);
+}
+
 }  // namespace
 }  // namespace tankard::proxy::config

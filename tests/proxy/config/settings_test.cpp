@@ -65,7 +65,12 @@ TEST(Settings, MarkdownHasARowForEachKey) {
 TEST(Settings, EffectiveTomlLoadsToTheSame) {
   flags f;
   f.upstreams = {"http://127.0.0.1:3000/a%20b"};
-  f.sets = {"ls_refs.ttl=90m", "upstream.127.0.0.1:3000.deny=x/*,y", "admin.hosts=status.corp", "log.level=debug"};
+  f.sets = {"ls_refs.ttl=90m",
+            "upstream.127.0.0.1:3000.deny=x/*,y",
+            "upstream.127.0.0.1:3000.mirror.policy=always",
+            "upstream.127.0.0.1:3000.mirror.never=big/**",
+            "admin.hosts=status.corp",
+            "log.level=debug"};
   auto const first = load(f, {});
   ASSERT_TRUE(first.ok()) << first.problems.front();
   auto const text = effective_toml(first.value);
@@ -82,6 +87,8 @@ TEST(Settings, EffectiveTomlLoadsToTheSame) {
   EXPECT_EQ(effective_toml(second.value), text);
   EXPECT_NE(text.find("ttl = \"90m\""), std::string::npos);
   EXPECT_EQ(second.value.upstreams[0].deny, (std::vector<std::string>{"x/*", "y"}));
+  EXPECT_EQ(second.value.upstreams[0].mirror, mirror_policy::always);
+  EXPECT_EQ(second.value.upstreams[0].mirror_never, (std::vector<std::string>{"big/**"}));
 }
 
 }  // namespace
