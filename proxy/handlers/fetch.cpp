@@ -118,6 +118,10 @@ std::string note_of(const fetching& f) {
                      short_duration(f.s.clock.age(*mark->away_since)), age);
 }
 
+awaitable<bool> still_shown(const fetching& f) {
+  co_return co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
+}
+
 awaitable<void> no_longer_shown(fetching& f) {
   f.known.facts.may_see = false;
   f.key.reset();

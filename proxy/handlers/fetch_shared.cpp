@@ -23,8 +23,10 @@ std::chrono::nanoseconds leader_limit(const config::timeouts& time) {
   return std::max<std::chrono::nanoseconds>(permit_limit, 2 * time.connect + time.first_byte) + std::chrono::seconds(5);
 }
 
-sending to_client(const fetching& f, http::fields headers) {
-  return {.headers = std::move(headers), .note = note_of(f), .progress = !f.asked.no_progress, .form = form_of(f)};
+sending to_client(const fetching& f, http::fields headers, bool upstream_gave_it = false) {
+  sending out{.headers = std::move(headers), .note = note_of(f), .progress = !f.asked.no_progress, .form = form_of(f)};
+  if (!upstream_gave_it) out.may_have_it = [&f] { return still_shown(f); };
+  return out;
 }
 
 void note_end(fetching& f, sent_end end, const refresh::pack_flight& flight, const std::string& cause) {
@@ -58,15 +60,16 @@ awaitable<void> own_failed(fetching& f, const refresh::pack_flight& flight, std:
 
 awaitable<void> join(fetching& f, refresh::pack_flight_ptr flight) {
   bool const settled = co_await flight->settled(leader_limit(f.s.settings.time));
-  // It may have been a long wait.
-  bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
-  if (!shown) co_return co_await no_longer_shown(f);
-  auto const follower = settled ? flight->follow() : nullptr;
+  auto follower = settled ? flight->follow() : nullptr;
   if (!follower) co_return co_await try_again(f);
   f.s.meters.collapsed(static_cast<std::size_t>(operation::fetch));
   set_verdict(f.x, {outcome::collapsed, reason::none}, "spool");
   auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, result_headers()));
   if (end == sent_end::not_begun) co_return co_await try_again(f);
+  if (end == sent_end::no_longer_shown) {
+    follower.reset();
+    co_return co_await no_longer_shown(f);
+  }
   note_end(f, end, *flight, follower->followed()->cause());
 }
 
@@ -80,10 +83,8 @@ std::optional<cache::pack_key> shared_key(const fetching& f) {
   auto const& repo = f.r.repo.key;
   auto const framing = f.old != nullptr ? f.old->framing_text() : std::string("v2");
   auto const tags = f.asked.include_tag ? cache::tags_digest(*f.snapshot->table) : cache::sha256_digest{};
-  cache::request_context const where{.repo = repo,
-                                     .generation = f.snapshot->generation,
-                                     .framing = framing,
-                                     .tags = tags};
+  cache::request_context const where{
+      .repo = repo, .generation = f.snapshot->generation, .framing = framing, .tags = tags};
   return cache::pack_key{
       .request = cache::request_digest(where, f.asked), .repo = repo.digest(), .generation = f.snapshot->generation};
 }
@@ -97,14 +98,10 @@ awaitable<bool> answer_from_packs(fetching& f, reason why) {
     pack = co_await f.s.pool.run(job);
   }
   if (!pack) co_return false;
-  // Its first use in this process reads it whole, which may have been a long wait.
-  bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
-  if (!shown) {
-    co_await no_longer_shown(f);
-    co_return true;
-  }
   set_verdict(f.x, {outcome::hit, why}, "packs");
-  co_await send_kept(f.s, f.x, std::move(pack), to_client(f, result_headers()));
+  // Its first use in this process read it whole, which may have been a long wait.
+  bool const shown = co_await send_kept(f.s, f.x, std::move(pack), to_client(f, result_headers()));
+  if (!shown) co_await no_longer_shown(f);
   co_return true;
 }
 
@@ -132,7 +129,7 @@ awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight l
     co_return std::move(answer.source);
   }
   auto const flight = lead.flight();
-  auto const follower = (*writer)->target()->follow();
+  auto follower = (*writer)->target()->follow();
   flight->answer((*writer)->target());
   production p{.s = f.s,
                .repo = f.r.repo,
@@ -148,8 +145,12 @@ awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight l
                .first_pack = answer.first_pack ? f.s.syncs->claim_first_pack(f.r.repo.key) : std::nullopt};
   auto const ex = co_await asio::this_coro::executor;
   produce_in_background(ex, std::move(p));
-  auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, std::move(answer.headers)));
-  if (end == sent_end::not_begun) {
+  auto const end =
+      co_await send_spool(f.x, *follower, *flight, to_client(f, std::move(answer.headers), answer.from_upstream));
+  if (end == sent_end::no_longer_shown) {
+    follower.reset();
+    co_await no_longer_shown(f);
+  } else if (end == sent_end::not_begun) {
     co_await own_failed(f, *flight, follower->followed()->cause(), answer.from_upstream);
   } else {
     note_end(f, end, *flight, follower->followed()->cause());

@@ -74,6 +74,11 @@ awaitable<bool> write_sign_of_life(follower_state& f) {
   co_return co_await write(f.x, overdue ? keep_alive_pkt : std::string_view(lines));
 }
 
+awaitable<bool> may_begin(const sending& what) {
+  if (!what.may_have_it) co_return true;
+  co_return co_await what.may_have_it();
+}
+
 awaitable<void> break_off(follower_state& f) {
   if (f.at_boundary()) {
     std::string line;
@@ -102,6 +107,8 @@ awaitable<sent_end> send_spool(http::exchange& x, cache::spool_follower& from, c
       co_return sent_end::broke;
     }
     if (!x.started() && (got->bytes > 0 || got->at_end)) {
+      bool const allowed = co_await may_begin(f.what);
+      if (!allowed) co_return sent_end::no_longer_shown;
       auto const started = co_await x.start(200, "OK", std::move(f.what.headers), std::nullopt);
       if (!started) co_return sent_end::client_gone;
     }
