@@ -14,6 +14,7 @@
 #include "cache/listing/listing_memo.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
 #include "cache/listing/question_book.hpp"
+#include "cache/packs/fetch_memo.hpp"
 #include "cache/packs/pack_cache.hpp"
 #include "cache/spool/spool_budget.hpp"
 #include "cache/store/store_ingest.hpp"
@@ -69,6 +70,7 @@ struct services {
   cache::store_set& stores;
   cache::spool_budget& spools;
   cache::pack_cache& packs;
+  cache::fetch_memo& worked_out;
   cache::disk_account& disk;
   cache::store_ingest& ingest;
   cache::decision_book& decisions;

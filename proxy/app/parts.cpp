@@ -174,6 +174,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .stores = stores,
              .spools = spools,
              .packs = packs,
+             .worked_out = worked_out,
              .disk = disk,
              .ingest = ingest,
              .decisions = decisions,

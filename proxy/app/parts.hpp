@@ -52,6 +52,7 @@ struct parts {
   cache::question_book questions;
   cache::store_set stores;
   cache::pack_cache packs;
+  cache::fetch_memo worked_out;
   cache::stores_on_disk evictable;
   cache::packs_on_disk evictable_packs;
   cache::spools_on_disk spooled;

@@ -51,14 +51,13 @@ std::optional<bool> is_offered_in_v0(const cache::snapshot& snapshot, const prot
 }
 
 /// Whether upstream offers all that the request uses, as its last advertisement says.
-bool is_offered(const cache::snapshot* snapshot, const asked_fetch& asked, bool outage, const cache::clock& clock) {
+bool is_offered(services& s, const cache::snapshot* snapshot, const asked_fetch& asked, bool outage) {
   if (snapshot == nullptr) return true;
-  auto const in_v0 = asked.old != nullptr ? is_offered_in_v0(*snapshot, *asked.old, outage, clock) : std::nullopt;
+  auto const in_v0 = asked.old != nullptr ? is_offered_in_v0(*snapshot, *asked.old, outage, s.clock) : std::nullopt;
   if (in_v0) return *in_v0;
   if (!snapshot->advertisement) return true;
-  auto const parsed = protocol::parse_advertisement(*snapshot->advertisement->body);
-  auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
-  return v2 == nullptr || plan::uses_only_offered(asked.what, *v2);
+  auto const v2 = s.worked_out.offered_by(snapshot->advertisement->body);
+  return !v2 || plan::uses_only_offered(asked.what, *v2);
 }
 
 /// Wants that are neither shown by the table, nor a leased former tip, nor reachable from a tip. Blocking.
@@ -88,6 +87,7 @@ bool all_tips(const cache::ref_table& table, const std::vector<object_id>& wants
 
 void look(services& s, gathered& g, const cache::snapshot& snapshot, const protocol::fetch_request& asked) {
   bool const outage = !g.facts.upstream_admitted;
+  if (asked.include_tag) s.worked_out.tags_of(snapshot.table);  // here, and not on the event loop
   if (asked.format == protocol::object_format::sha1) g.store = s.stores.find(snapshot.key, snapshot.generation);
   g.facts.has_store = g.store != nullptr;
   g.not_allowed = judge(snapshot, g.store.get(), asked.wants, outage, s.clock);
@@ -109,7 +109,7 @@ gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr&
   auto const who = viewer_of(s, r, snapshot.get());
   g.facts.may_see = plan::may_see(snapshot.get(), who, plan::obstacle_of(admitted), s.clock);
   g.facts.why_not = plan::why_not_shown(who);
-  g.facts.offered = is_offered(snapshot.get(), asked, !admitted.admitted, s.clock);
+  g.facts.offered = is_offered(s, snapshot.get(), asked, !admitted.admitted);
   g.facts.own_refs = r.repo.site.settings.scope == config::auth_scope::user;
   g.facts.wants_are_tips = g.facts.may_see && !g.facts.own_refs && all_tips(*snapshot->table, asked.what.wants);
   g.facts.wants_allowed = g.facts.wants_are_tips;

@@ -82,7 +82,7 @@ std::optional<cache::pack_key> shared_key(const fetching& f) {
   if (!shareable) return std::nullopt;
   auto const& repo = f.r.repo.key;
   auto const framing = f.old != nullptr ? f.old->framing_text() : std::string("v2");
-  auto const tags = f.asked.include_tag ? cache::tags_digest(*f.snapshot->table) : cache::sha256_digest{};
+  auto const tags = f.asked.include_tag ? f.s.worked_out.tags_of(f.snapshot->table) : cache::sha256_digest{};
   cache::request_context const where{
       .repo = repo, .generation = f.snapshot->generation, .framing = framing, .tags = tags};
   return cache::pack_key{
