@@ -139,7 +139,7 @@ def test_an_evicted_repository_is_listed_offline_refused_and_kept_anew(run_tanka
     wait_until(lambda: len(tankard.events("store-evicted")) == 1, "it is told")
     assert tankard.events("store-evicted")[0]["repo"].endswith(first.path)
     tankard.wait_stored()
-    assert cache_bytes(tankard) <= 2 * first.pack_bytes()
+    wait_until(lambda: cache_bytes(tankard) <= 2 * first.pack_bytes(), "what was evicted is removed")
 
     listing = git.ls_remote(tankard.url(first.path))
     tankard.switch(False)

@@ -63,7 +63,8 @@ struct services {
   const cache::clock& clock;
   net::io_runtime& runtime;
   net::task_group& background;
-  cache::blocking_pool& pool;
+  cache::blocking_pool& pool;       ///< for what blocks shortly: look-ups, opens, reads of a piece
+  cache::blocking_pool& long_jobs;  ///< for what may take seconds, so that nothing short waits behind it
   cache::ls_refs_cache& listings;
   cache::listing_memo& remembered;
   cache::question_book& questions;

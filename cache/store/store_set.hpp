@@ -64,8 +64,13 @@ class store_set {
   /// Blocking; deletes for good, also what was in use when it was to go and is not any more.
   void empty_trash();
 
-  /// Blocking. Drops the longest unused store that is not in use; nullopt where there is none.
+  /// Blocking, shortly. Drops the longest unused store that is not in use, into the trash; nullopt where there is none.
   std::optional<evicted_store> evict_oldest();
+  /// Blocking, for long. Removes for good what was evicted: one thread at a time, which takes what comes meanwhile,
+  /// too.
+  void remove_evicted();
+  /// Blocking. What of it is on disk yet.
+  std::uint64_t being_removed() const;
   /// When that store was last used.
   std::optional<wall_point> oldest_use() const;
   /// Blocking. Writes the times of last use that are not on disk yet.

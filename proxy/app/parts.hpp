@@ -47,6 +47,7 @@ struct parts {
   metrics::metrics meters;
   cache::spool_budget spools;  // before the pool, whose last jobs give back what spools used
   cache::blocking_pool pool;
+  cache::blocking_pool long_jobs;
   cache::ls_refs_cache listings;
   cache::listing_memo remembered;
   cache::question_book questions;

@@ -92,7 +92,8 @@ std::optional<cache::pack_key> shared_key(const fetching& f) {
 awaitable<bool> answer_from_packs(fetching& f, reason why) {
   if (!f.s.packs.holds(*f.key)) co_return false;
   auto job = [&f] { return f.s.packs.find(*f.key); };
-  auto pack = co_await f.s.pool.run(job);
+  auto& where = f.s.packs.takes_long(*f.key) && !f.s.packs.verification(*f.key) ? f.s.long_jobs : f.s.pool;
+  auto pack = co_await where.run(job);
   if (auto const verified = pack ? nullptr : f.s.packs.verification(*f.key)) {  // for somebody else, right now
     co_await verified->wait(verification_limit);
     pack = co_await f.s.pool.run(job);

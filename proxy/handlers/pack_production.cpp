@@ -95,7 +95,7 @@ awaitable<void> keep(production& p) {
   auto put = [&p, &flight, &spool] {
     if (p.s.disk.admit(spool->size(), 0)) p.s.packs.put(flight.key(), *spool);
   };
-  co_await p.s.pool.run(std::move(put));
+  co_await p.s.long_jobs.run(std::move(put));  // it is flushed
 }
 
 awaitable<void> produce(production p) {

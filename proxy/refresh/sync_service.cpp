@@ -131,7 +131,7 @@ void sync_service::generation_changed(cache::repo_key key, std::string generatio
       s.packs.drop(k.digest(), keep);
       s.stores.empty_trash();
     };
-    co_await s.pool.run(std::move(job));
+    co_await s.long_jobs.run(std::move(job));
   };
   auto trashing = trash(s_, std::move(key), std::move(generation));
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(trashing));
@@ -264,7 +264,7 @@ awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth:
   auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);
   if (!permit) co_return;
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
-  co_await s_.pool.run(std::move(clear));
+  co_await s_.long_jobs.run(std::move(clear));
   auto pack = co_await unpack_answer(s_, answer);
   answer.spool.reset();
   if (!pack) {
