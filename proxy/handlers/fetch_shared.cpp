@@ -64,8 +64,14 @@ awaitable<void> join(fetching& f, refresh::pack_flight_ptr flight) {
   if (!follower) co_return co_await try_again(f);
   f.s.meters.collapsed(static_cast<std::size_t>(operation::fetch));
   set_verdict(f.x, {outcome::collapsed, reason::none}, "spool");
-  auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, result_headers()));
-  if (end == sent_end::not_begun) co_return co_await try_again(f);
+  auto what = to_client(f, result_headers());
+  what.patience = f.s.settings.time.first_byte;
+  auto const end = co_await send_spool(f.x, *follower, *flight, std::move(what));
+  if (end == sent_end::too_late) f.failed_joins = most_failed_joins;  // it is still the flight to be found
+  if (end == sent_end::not_begun || end == sent_end::too_late) {
+    follower.reset();
+    co_return co_await try_again(f);
+  }
   if (end == sent_end::no_longer_shown) {
     follower.reset();
     co_return co_await no_longer_shown(f);

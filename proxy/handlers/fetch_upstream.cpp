@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/this_coro.hpp>
+
 #include "proxy/handlers/fetching.hpp"
 #include "proxy/handlers/relay_stream.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
+#include "proxy/net/deadline.hpp"
 #include "proxy/refresh/access_notes.hpp"
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
@@ -44,7 +47,8 @@ upstream::request upstream_request(const fetching& f) {
 /// Whether an answer begins with an ERR pkt-line (gitprotocol-pack, "pkt-line Format").
 bool says_no(std::string_view first) { return first.size() >= err_pkt_front && first.substr(4, 4) == "ERR "; }
 
-/// As much of a body as tells whether it says no.
+/// As much of a body as tells whether it says no. A server that has sent a head may be silent for timeouts.fetch_idle,
+/// as long as this client would wait for it without tankard; who would follow him does not: see ask().
 awaitable<upstream::outcome_of<void>> peek(upstream::call& call, std::string& first) {
   std::string piece(peeked, '\0');
   while (first.size() < err_pkt_front) {
@@ -56,7 +60,12 @@ awaitable<upstream::outcome_of<void>> peek(upstream::call& call, std::string& fi
   co_return upstream::outcome_of<void>();
 }
 
-awaitable<upstream::outcome_of<answered>> ask(fetching& f, bool look_at_it) {
+/// `lead` is given up where an answer does not begin within timeouts.first_byte of its head: those who wait for it
+/// decide anew, and it is this client's alone.
+awaitable<upstream::outcome_of<answered>> ask(fetching& f, std::optional<refresh::led_flight>& lead) {
+  bool const look_at_it = lead.has_value() || speaks_for_upstream(f.r);
+  auto const ex = co_await asio::this_coro::executor;
+  net::deadline patience(ex, [&lead] { lead.reset(); });
   answered a{.call = {}, .head = {}, .rest = {}, .first = {}, .meaning = {}, .begun = f.s.clock.now()};
   auto call = co_await f.r.repo.site.client.open(upstream_request(f));
   if (!call) co_return call.error();
@@ -66,7 +75,9 @@ awaitable<upstream::outcome_of<answered>> ask(fetching& f, bool look_at_it) {
   a.head = std::move(*head);
   a.meaning = upstream::classify(a.head, http::upload_pack_result_type);
   if (a.is(upstream::verdict::ok) && look_at_it) {
+    patience.arm(f.s.settings.time.first_byte);
     auto const read = co_await peek(*a.call, a.first);
+    patience.disarm();
     if (!read) co_return read.error();
   }
   bool const odd = a.head.status == 403 || a.is(upstream::verdict::outage) || a.is(upstream::verdict::limited);
@@ -169,7 +180,7 @@ awaitable<void> stream(fetching& f, bool first_pack, reason why) {
     lead.emplace(std::move(*led));
   }
   auto const begun = f.s.clock.now();
-  auto from = co_await ask(f, lead.has_value() || speaks_for_upstream(f.r));
+  auto from = co_await ask(f, lead);
   bool const shares = from && from->is(upstream::verdict::ok) && !says_no(from->first) && lead;
   if (shares) co_return co_await share_answer(f, *from, std::move(*lead), first_pack, why);
   lead.reset();  // before anything is decided anew: nobody may wait for who waits for him

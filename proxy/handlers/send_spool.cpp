@@ -33,6 +33,9 @@ struct follower_state {
 
   /// Where a pkt-line of our own may go in: behind the head, at the end of an append, and not
   /// behind the flush-pkt that ends it all. (Pack data that looks like one only puts it off.)
+  bool is_too_late(std::chrono::steady_clock::time_point begun) const {
+    return !x.started() && what.patience && std::chrono::steady_clock::now() - begun >= *what.patience;
+  }
   bool at_boundary() const { return head.ended() && from.position() == from.followed()->size() && last != flush_pkt; }
 };
 
@@ -98,9 +101,11 @@ awaitable<sent_end> send_spool(http::exchange& x, cache::spool_follower& from, c
   follower_state f{x, from, flight, std::move(what)};
   std::string buffer(piece, '\0');
   auto const ex = co_await asio::this_coro::executor;
+  auto const begun = std::chrono::steady_clock::now();
   while (true) {
     bool const boundary = f.at_boundary();
     auto const got = co_await from.read(asio::buffer(buffer), tick);
+    if (got && got->bytes == 0 && !got->at_end && f.is_too_late(begun)) co_return sent_end::too_late;
     if (!got && !x.started()) co_return sent_end::not_begun;
     if (!got) {
       co_await break_off(f);

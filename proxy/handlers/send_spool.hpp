@@ -3,8 +3,10 @@
 // tankard itself has to say goes into band 2 behind the head (cache::response_head), where there are bands; the body
 // stays as it is.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "cache/packs/pack_cache.hpp"
@@ -24,12 +26,15 @@ struct sending {
   /// Asked behind every wait, right before the first byte: whether the client may still have it. Empty where upstream
   /// itself just said so.
   std::function<awaitable<bool>()> may_have_it{};
+  /// For the first byte of what somebody else began. nullopt: as long as it takes.
+  std::optional<std::chrono::nanoseconds> patience{};
 };
 
 enum class sent_end : std::uint8_t {
   whole,
   client_gone,
   no_longer_shown,  ///< the client lost the right to have it before he got a byte
+  too_late,         ///< there was no first byte within his patience
   not_begun,        ///< the production failed before this client got a byte: he may be answered in another way
   broke,            ///< it failed later: the connection is broken off, behind a band 3 that tells so
 };
