@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
 #include "proxy/handlers/fetching.hpp"
@@ -133,6 +134,18 @@ http::fields headers_of(const fetching& f, const answered& from) {
   return relayed_headers(f.s, f.r.repo.site, f.r.upstream_target(), from.head);
 }
 
+/// The answer as it comes, and what follows of its end. What a host says to tankard's own account is for no client.
+std::unique_ptr<pack_source> source_of(const fetching& f, answered& from) {
+  upstream_source::question asked{f.r.repo, f.r.who, from.begun};
+  std::unique_ptr<pack_source> source = std::make_unique<upstream_source>(
+      f.s, std::move(asked), std::move(from.call), from.head, from.meaning, std::move(from.first));
+  if (!f.r.who->service) return source;
+  bool const all_banded = std::ranges::find(f.asked.bypass_args, "sideband-all") != f.asked.bypass_args.end();
+  auto error = fmt::format("tankard: {} broke off its answer\n", f.r.repo.site.settings.url());
+  protocol::quiet_answer filter(form_of(f), all_banded, std::move(error));
+  return std::make_unique<quiet_source>(std::move(source), std::move(filter));
+}
+
 /// To this client only, as it comes.
 awaitable<void> relay_alone(fetching& f, answered& from) {
   auto const end = co_await relay_stream(f.x, *from.call, from.head, headers_of(f, from), from.first);
@@ -157,15 +170,16 @@ awaitable<void> relay(fetching& f, answered& from, reason why) {
   // gitolite says it inside a 200, and to whom.
   if (says_no(from.first) && speaks_for_upstream(f.r)) co_return co_await say_refused(f, why);
   set_verdict(f.x, v, "upstream");
-  co_await relay_alone(f, from);
+  if (!good || !f.r.who->service) co_return co_await relay_alone(f, from);
+  auto headers = headers_of(f, from);
+  auto const source = source_of(f, from);
+  co_await send_alone(f, *source, std::move(headers));
 }
 
 awaitable<void> share_answer(fetching& f, answered& from, refresh::led_flight lead, bool first_pack, reason why) {
   set_verdict(f.x, {outcome::miss, why}, "upstream");
   auto headers = headers_of(f, from);
-  upstream_source::question asked{f.r.repo, f.r.who, from.begun};
-  std::unique_ptr<pack_source> source = std::make_unique<upstream_source>(
-      f.s, std::move(asked), std::move(from.call), from.head, from.meaning, std::move(from.first));
+  auto source = source_of(f, from);
   source = co_await share(f, std::move(lead), {std::move(source), headers, true, first_pack});
   if (source) co_await send_alone(f, *source, std::move(headers));
 }
