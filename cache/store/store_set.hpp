@@ -55,6 +55,8 @@ class store_set {
   repo_store_ptr find(const repo_key& key, const std::string& generation);
   /// The same where it need not block; nullopt where there is a store that is not open.
   std::optional<repo_store_ptr> find_open(const repo_key& key, const std::string& generation);
+  /// Whether there is one, as far as is known without a look at the disk. No use.
+  bool knows(const repo_key& key, const std::string& generation) const;
   /// The same by folder, and no use: for those who look after stores.
   repo_store_ptr look_at(const std::filesystem::path& folder);
   /// Folders of stores that came, changed, or were found at the start, since they were last taken; at most `most`.

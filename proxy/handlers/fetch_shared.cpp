@@ -9,6 +9,7 @@
 #include "proxy/handlers/send_spool.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
+#include "proxy/refresh/sync_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
 namespace tankard::proxy::handlers {
@@ -107,8 +108,13 @@ awaitable<bool> answer_from_packs(fetching& f, reason why) {
   if (!pack) co_return false;
   set_verdict(f.x, {outcome::hit, why}, "packs");
   // Its first use in this process read it whole, which may have been a long wait.
-  bool const shown = co_await send_kept(f.s, f.x, std::move(pack), to_client(f, result_headers()));
-  if (!shown) co_await no_longer_shown(f);
+  bool const shown = co_await send_kept(f.s, f.x, pack, to_client(f, result_headers()));
+  if (!shown) {
+    co_await no_longer_shown(f);
+  } else if (plan::makes_a_store(f.asked, f.known.facts)) {
+    auto answer = refresh::kept_answer::of(pack, form_of(f));
+    f.s.syncs->adopt_kept(f.r.repo, f.r.who, f.snapshot->generation, std::move(answer), f.asked.wants);
+  }
   co_return true;
 }
 

@@ -87,7 +87,8 @@ awaitable<void> keep(production& p) {
   bool const lives = co_await p.s.listing->lives(p.repo.key, p.generation);
   if (!lives) co_return;
   if (p.first_pack) {
-    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation, {spool, p.form}, p.wants);
+    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation,
+                                refresh::kept_answer::of(spool, p.form), p.wants);
     p.first_pack.reset();
   }
   auto const& flight = *p.lead.flight();

@@ -256,6 +256,15 @@ void sync_service::adopt_first_pack(first_pack_claim claim, repo_ref repo, auth:
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(adopting));
 }
 
+void sync_service::adopt_kept(repo_ref repo, auth::identity_ptr who, std::string generation, kept_answer answer,
+                              std::vector<protocol::object_id> wants) {
+  if (s_.stores.knows(repo.key, generation)) return;
+  auto claim = claim_first_pack(repo.key);
+  if (!claim || !again_.begin(repo.key, s_.clock.now())) return;
+  adopt_first_pack(std::move(*claim), std::move(repo), std::move(who), std::move(generation), std::move(answer),
+                   std::move(wants));
+}
+
 awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
                                     std::string generation, kept_answer answer,
                                     std::vector<protocol::object_id> wants) {
@@ -266,7 +275,7 @@ awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth:
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
   co_await s_.long_jobs.run(std::move(clear));
   auto pack = co_await unpack_answer(s_, answer);
-  answer.spool.reset();
+  answer.held.reset();
   if (!pack) {
     note_keep_failed(s_, repo.key, pack.error());
     co_return;
