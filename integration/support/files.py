@@ -1,4 +1,5 @@
 """Files that tankard reads."""
+import contextlib
 import os
 
 from . import processes
@@ -44,7 +45,8 @@ class HeldFile:
                 pipe.write(content)
             except BrokenPipeError:
                 pass   # its size was enough
-        os.unlink(self._pipe)
+        with contextlib.suppress(FileNotFoundError):   # a store that looked damaged to who waited is gone
+            os.unlink(self._pipe)
 
 
 def _listed(folder):
