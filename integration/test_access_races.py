@@ -8,8 +8,8 @@ import pytest
 from support import pkt
 from support.access import ask_all, is_refused, is_shown, must_come_later, must_log_in, restart_in_an_outage, visit
 from support.access_upstream import AccessUpstream
-from support.fault_proxy import Edit, Gate, Hang, Respond
-from support.files import place
+from support.fault_proxy import Edit, Gate, Hang, HoldBody, Respond
+from support.files import HeldFile, place
 from support.processes import wait_until
 from support.traces import PREFIXES, told
 
@@ -41,6 +41,15 @@ def known(tankard, host, life, ann):
 def old_client(tankard, repository, headers=()):
     """What git asks that speaks protocol v0."""
     return tankard.ask("GET", tankard.target(repository.path, "info/refs?service=git-upload-pack"), headers)
+
+
+def a_file_of_the_store(tankard, suffix):
+    return next(name for name in tankard.files() if "/repos/" in name and name.endswith(suffix))
+
+
+def is_denied(tankard, repository, person):
+    """Told by upstream, and taken in."""
+    return tankard.advertisement(repository.path, person.header).status == 403
 
 
 def beside(ask, *arguments, **more):
@@ -184,6 +193,61 @@ class TestTooLate:
         assert pkt.listing(hers().body) == secret.listing, "upstream said so when it was asked"
         tankard.switch(False)
         must_come_later(tankard, secret, ann.header)
+
+    @pytest.mark.parametrize("when", ["upstream is slow", "upstream is away"])
+    def test_who_is_refused_while_his_listing_is_made_is_not_given_it(self, run_tankard, host, faults, ann, bob, secret, when):
+        """A listing out of memory that shows what the store can serve waits for the store to be opened."""
+        tankard = run_tankard(settings={"ls_refs.patience": "200ms"})
+        for one in (ann, bob):
+            visit(tankard, secret, one)
+        tankard.wait_stored()
+        tankard.wait_written()
+        tankard.restart()
+        held = HeldFile(a_file_of_the_store(tankard, ".idx"))
+        slow = Gate()
+        if when == "upstream is slow":
+            faults.on(Hang(slow, then=Respond(500)), kind="ls-refs")
+        else:
+            faults.on(Respond(500), kind="ls-refs")
+        his = beside(tankard.ls_refs, secret.path, *PREFIXES, headers=bob.header)
+        held.wait_read(tankard)
+        host.forbid(secret.path, bob.name)
+        assert is_denied(tankard, secret, bob)
+        held.let_go()
+        answer = his()
+        slow.open()
+        assert answer.status == (403 if when == "upstream is slow" else 503) and not told(answer, [secret]), answer
+
+    def test_who_is_refused_before_the_first_byte_of_a_spool_is_not_given_it(self, tankard, host, faults, ann, bob, secret):
+        for one in (ann, bob):
+            assert tankard.ls_refs(secret.path, *PREFIXES, headers=one.header).status == 200
+        gate = Gate()
+        faults.on(HoldBody(gate, after=10), kind="fetch")   # it has begun, and no pkt-line of it is whole
+        hers = beside(tankard.fetch, secret.path, secret.tip, headers=ann.header)
+        gate.wait_arrived()
+        his = beside(tankard.fetch, secret.path, secret.tip, headers=bob.header)
+        tankard.wait_metric("tankard_in_flight_requests", lambda n: n >= 2)
+        host.forbid(secret.path, bob.name)
+        assert is_denied(tankard, secret, bob)
+        gate.open()
+        answer = his()
+        assert answer.status == 403 and not told(answer, [secret], but=[secret.tip]), answer
+        assert told(hers(), [secret], but=[secret.tip])
+
+    @pytest.mark.parametrize("how", ["to be shared", "for himself"])
+    def test_who_is_refused_while_git_packs_for_him_is_not_given_it(self, tankard, host, ann, bob, secret, how):
+        visit(tankard, secret, ann)
+        tankard.wait_stored()
+        assert tankard.ls_refs(secret.path, *PREFIXES, headers=bob.header).status == 200
+        held = HeldFile(a_file_of_the_store(tankard, "/config"))
+        wants = [secret.tip]
+        his = beside(tankard.command, secret.path, pkt.fetch(wants, (), True, *([] if how == "to be shared" else ["deepen 1"])), bob.header)
+        held.wait_read(tankard)
+        host.forbid(secret.path, bob.name)
+        assert is_denied(tankard, secret, bob)
+        held.let_go()
+        answer = his()
+        assert answer.status == 403 and not told(answer, [secret], but=wants), answer
 
     def test_who_asks_for_what_is_public_pushes_nobody_out_of_memory(self, run_tankard, host, life, ann, secret):
         tankard = run_tankard(settings={"auth.max_decisions": "2"})

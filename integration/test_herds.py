@@ -46,6 +46,25 @@ def wait_followed(tankard, count):
     wait_until(lambda: tankard.metric("tankard_in_flight_requests") >= count, f"{count} clients wait", 60)
 
 
+@pytest.mark.parametrize("before_the", [4, 10], ids=["first bytes", "first pkt-line"])
+def test_an_answer_that_does_not_begin_is_waited_for_by_nobody_but_who_asked(run_tankard, faults, project, before_the):
+    """Its head came; timeouts.first_byte later the others ask themselves, and who asked first has it when it comes."""
+    tankard = run_tankard(settings={"timeouts.first_byte": "600ms"})
+    assert tankard.ls_refs(project.path, "refs/heads/").status == 200
+    gate = Gate()
+    faults.on(HoldBody(gate, after=before_the), kind="fetch")
+    wants = project.oid("refs/heads/main")
+    first, firsts = in_background(lambda: tankard.fetch(project.path, wants))
+    gate.wait_arrived()
+    others = [in_background(lambda: tankard.fetch(project.path, wants)) for _ in range(3)]
+    wait_until(lambda: all(answers for _, answers in others), "the others are answered, while he waits", 30)
+    assert [(a.status, a.whole, b"PACK" in a.body) for _, [a] in others] == [(200, True, True)] * 3
+    assert not firsts
+    gate.open()
+    first.join()
+    assert firsts[0].status == 200 and firsts[0].whole and b"PACK" in firsts[0].body
+
+
 def test_thirty_two_cold_clones_are_one_pack_request(tankard, faults, git, project, clone, tmp_path):
     project.big(8, branch="big")
     gate = Gate()

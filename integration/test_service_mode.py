@@ -11,6 +11,7 @@ import pytest
 
 from support import http, pkt
 from support.certificates import Authority
+from support.fault_proxy import Edit
 from support.files import place
 from support.processes import wait_until
 from support.tankard import binary, environment
@@ -290,6 +291,56 @@ class TestUpstreamsSide:
         tankard.switch(False)
         git.check("clone", "--mirror", tankard.url(private.path), tmp_path / "d")
         git.same_content(private.folder, tmp_path / "d")
+
+
+SAID = b"hello corp-bot, 17 requests left\n"
+
+
+def saying(number):
+    """The host has a word for who asks, on this band, before the pack and in it."""
+    def edit(status, headers, body):
+        head, _, rest = body.partition(b"000dpackfile\n")
+        said = pkt.line(bytes([number]) + SAID)
+        return status, headers, head + b"000dpackfile\n" + said + rest.removesuffix(pkt.FLUSH) + said + pkt.FLUSH
+    return Edit(edit)
+
+
+class TestWhatTheHostSays:
+    """In service mode upstream's words are for tankard; clients are told of the work, not of tankard's account."""
+
+    @pytest.mark.parametrize("shape", ["shared", "alone"])
+    def test_its_words_beside_the_pack_reach_no_client(self, service, faults, private, shape):
+        tankard = service(networks=EVERYWHERE)
+        body = pkt.fetch([private.oid("refs/heads/main")], (), True, *(["deepen 1", "deepen-relative"] if shape == "alone" else []))
+        assert tankard.ls_refs(private.path, "refs/heads/").status == 200
+        faults.on(saying(2), kind="fetch")
+        answer = tankard.command(private.path, body)
+        assert answer.status == 200 and answer.whole and b"PACK" in answer.body, answer
+        assert SAID not in answer.body and b"Enumerating" not in answer.body
+        assert faults.count("fetch") == 1
+
+    @pytest.mark.parametrize("shape", ["shared", "alone"])
+    def test_its_last_words_are_tankards(self, service, faults, private, shape):
+        tankard = service(networks=EVERYWHERE)
+        body = pkt.fetch([private.oid("refs/heads/main")], (), True, *(["deepen 1", "deepen-relative"] if shape == "alone" else []))
+        assert tankard.ls_refs(private.path, "refs/heads/").status == 200
+        faults.on(saying(3), kind="fetch")
+        answer = tankard.command(private.path, body)
+        assert SAID not in answer.body and b"\x03tankard: " in answer.body, answer
+
+    def test_who_asks_in_his_own_name_hears_it(self, run_tankard, faults, project):
+        tankard = run_tankard()
+        assert tankard.ls_refs(project.path, "refs/heads/").status == 200
+        faults.on(saying(2), kind="fetch")
+        assert SAID in tankard.fetch(project.path, project.oid("refs/heads/main")).body
+
+    def test_the_progress_of_tankards_own_work_is_told(self, service, faults, git, private, tmp_path):
+        tankard = service(networks=EVERYWHERE)
+        git.check("clone", "--mirror", tankard.url(private.path), tmp_path / "first")
+        tankard.wait_stored()
+        mark = faults.mark()
+        answer = tankard.fetch(private.path, private.oid("refs/heads/main"))
+        assert faults.count("fetch", since=mark) == 0 and b"Enumerating objects" in answer.body, answer
 
 
 class TestCredentialThatIsRefused:

@@ -1,12 +1,14 @@
 """Stores are kept in shape and within their room under the hands of clients: whoever clones gets what upstream has."""
 import glob
 import os
+import shutil
 import subprocess
 import threading
 
 import pytest
 
 from support.processes import wait_until
+from support.threads import all_at_once
 
 EAGER = {"upkeep.interval": "1s", "upkeep.packs": "1", "upkeep.new_bytes": "0"}
 
@@ -139,7 +141,7 @@ def test_an_evicted_repository_is_listed_offline_refused_and_kept_anew(run_tanka
     wait_until(lambda: len(tankard.events("store-evicted")) == 1, "it is told")
     assert tankard.events("store-evicted")[0]["repo"].endswith(first.path)
     tankard.wait_stored()
-    assert cache_bytes(tankard) <= 2 * first.pack_bytes()
+    wait_until(lambda: cache_bytes(tankard) <= 2 * first.pack_bytes(), "what was evicted is removed")
 
     listing = git.ls_remote(tankard.url(first.path))
     tankard.switch(False)
@@ -158,6 +160,35 @@ def test_an_evicted_repository_is_listed_offline_refused_and_kept_anew(run_tanka
     mark = faults.mark()
     git.check("clone", "--mirror", tankard.url(first.path), tmp_path / "a3")
     assert faults.count("fetch", since=mark) == 0, "kept anew"
+
+
+def without_stores(tankard):
+    """As after an eviction: what is kept of answers stays."""
+    tankard.stop()
+    for name in os.listdir(os.path.join(tankard.cache_dir, "repos")):
+        shutil.rmtree(os.path.join(tankard.cache_dir, "repos", name))
+    tankard.start()
+    assert tankard.metric("tankard_store_repositories") == 0 and tankard.metric("tankard_pack_cache_entries") > 0
+
+
+@pytest.mark.parametrize("upstream", ["there", "away"])
+@pytest.mark.parametrize("clients", [1, 6])
+def test_an_evicted_repository_whose_answer_is_kept_has_a_store_again(tankard, faults, git, project, tmp_path, upstream, clients):
+    git.check("clone", "--mirror", tankard.url(project.path), tmp_path / "a")
+    tankard.wait_stored()
+    without_stores(tankard)
+    if upstream == "away":
+        faults.vanish()
+    mark, log = faults.mark(), tankard.log_mark()
+    all_at_once([lambda n=n: git.check("clone", "--mirror", tankard.url(project.path), tmp_path / f"b{n}") for n in range(clients)])
+    assert tankard.outcomes("fetch", since=log, count=clients) == ["hit"] * clients
+    tankard.wait_stored()
+    assert not tankard.leftovers()
+    git.check("clone", "--depth", "1", tankard.url(project.path), tmp_path / "c")   # what only a store can answer
+    assert tankard.outcomes("fetch", since=log, count=clients + 1)[-1] == "local"
+    assert faults.count("fetch", since=mark) == 0
+    git.check("clone", "--mirror", tankard.url(project.path), tmp_path / "d")
+    git.same_content(project.folder, tmp_path / "d")
 
 
 def test_what_was_used_last_stays_over_a_restart(run_tankard, git, new_repository, tmp_path):

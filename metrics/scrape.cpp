@@ -47,6 +47,10 @@ constexpr row<gauges> gauge_rows[] = {
     {"tankard_children_waiting", "Requests waiting for a git process.", field<&gauges::children_waiting>},
     {"tankard_syncs_running", "Packs being taken into the store.", field<&gauges::syncs_running>},
     {"tankard_blocking_jobs", "Jobs waiting or running on the pool for blocking work.", field<&gauges::blocking_jobs>},
+    {"tankard_long_jobs",
+     "Jobs that may take seconds (walks over objects, first looks at kept answers, removals) waiting or running on the "
+     "two threads for them.",
+     field<&gauges::long_jobs>},
     {"tankard_body_memory_bytes", "Request bodies held in memory.", field<&gauges::body_memory_bytes>},
 };
 
@@ -57,6 +61,8 @@ constexpr row<gauges> total_rows[] = {
      field<&gauges::damaged_decisions>},
     {"tankard_blocking_jobs_total", "Jobs that were given to the pool for blocking work.",
      field<&gauges::blocking_jobs_begun>},
+    {"tankard_long_jobs_total", "Jobs that were given to the threads for those that may take seconds.",
+     field<&gauges::long_jobs_begun>},
     {"tankard_quarantined_total", "Damaged cache entries put aside.", field<&gauges::quarantined>},
     {"tankard_ls_refs_cache_evictions_total", "Remembered refs dropped for lack of memory.",
      field<&gauges::ls_refs_evicted>},

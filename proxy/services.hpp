@@ -14,6 +14,7 @@
 #include "cache/listing/listing_memo.hpp"
 #include "cache/listing/ls_refs_cache.hpp"
 #include "cache/listing/question_book.hpp"
+#include "cache/packs/fetch_memo.hpp"
 #include "cache/packs/pack_cache.hpp"
 #include "cache/spool/spool_budget.hpp"
 #include "cache/store/store_ingest.hpp"
@@ -64,13 +65,15 @@ struct services {
   const cache::clock& clock;
   net::io_runtime& runtime;
   net::task_group& background;
-  cache::blocking_pool& pool;
+  cache::blocking_pool& pool;       ///< for what blocks shortly: look-ups, opens, reads of a piece
+  cache::blocking_pool& long_jobs;  ///< for what may take seconds, so that nothing short waits behind it
   cache::ls_refs_cache& listings;
   cache::listing_memo& remembered;
   cache::question_book& questions;
   cache::store_set& stores;
   cache::spool_budget& spools;
   cache::pack_cache& packs;
+  cache::fetch_memo& worked_out;
   cache::disk_account& disk;
   cache::store_ingest& ingest;
   cache::decision_book& decisions;

@@ -38,12 +38,18 @@ std::uint64_t disk_account::bytes() const {
   return sum;
 }
 
+std::uint64_t disk_account::being_removed() const {
+  std::uint64_t sum = 0;
+  for (auto const* user : users_) sum += user->being_removed();
+  return sum;
+}
+
 bool disk_account::make_room(std::uint64_t coming) {
   std::lock_guard const alone(freeing_);
   std::vector<disk_user*> spent;
   for (;;) {
     auto const used = limits_.max_bytes == 0 ? 0 : bytes();
-    if (bytes_to_free(limits_, used, free_(), coming) == 0) return true;
+    if (bytes_to_free(limits_, used, free_(), coming) <= being_removed()) return true;
     auto* const user = longest_unused(users_, spent);
     if (user == nullptr) return false;
     if (user->free_some(1) == 0) spent.push_back(user);  // one thing at a time: the next oldest may be another's

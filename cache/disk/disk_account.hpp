@@ -26,8 +26,11 @@ class disk_user {
   /// When the longest unused thing that could be dropped now was last used; nullopt where there is none.
   virtual std::optional<wall_point> oldest_use() const = 0;
   /// Drops whole things, the longest unused first, until `wanted` bytes are free or nothing more can be dropped.
-  /// Returns the bytes that are free now and were not before; 0 = nothing can be dropped.
+  /// Returns the bytes that are free now, or being removed, and were not before; 0 = nothing can be dropped. It is
+  /// called under a lock: what takes long to remove is put aside, and removed elsewhere.
   virtual std::uint64_t free_some(std::uint64_t wanted) = 0;
+  /// How much of bytes() is on its way out: put aside by free_some(), and not removed yet.
+  virtual std::uint64_t being_removed() const { return 0; }
 };
 
 struct disk_limits {
@@ -49,17 +52,20 @@ class disk_account {
 
   std::uint64_t bytes() const;  ///< the sum
   std::uint64_t max_bytes() const noexcept { return limits_.max_bytes; }
-  /// Drops what was longest unused until `coming` more bytes fit. False where they do not fit even so.
+  /// Drops what was longest unused until `coming` more bytes fit. False where they do not fit even so. What is being
+  /// removed counts as gone: nobody waits for a removal, and for its time the limits may be passed by as much.
   bool make_room(std::uint64_t coming);
   /// Whether a thing of which `size` bytes are on disk may grow by `coming`: makes room for it. The error is a
   /// sentence. Nothing may take more than half of max_bytes: one large repository would drive out all others.
   boost::system::result<void, std::string> admit(std::uint64_t size, std::uint64_t coming);
 
  private:
+  std::uint64_t being_removed() const;
+
   const disk_limits limits_;
   const free_space free_;
   std::vector<disk_user*> users_;
-  std::mutex freeing_;  // one frees at a time; held over deletions, on pool threads
+  std::mutex freeing_;  // one frees at a time; held over renames and unlinks, on pool threads
 };
 
 }  // namespace tankard::cache

@@ -115,6 +115,12 @@ bool pack_cache::holds(const pack_key& key) {
   return false;
 }
 
+bool pack_cache::takes_long(const pack_key& key) const {
+  std::lock_guard const lock(impl_->mu);
+  auto const* e = impl_->entries.find(key.request);
+  return e != nullptr && e->name.key == key && !e->verified && e->name.size > max_short_verification;
+}
+
 std::shared_ptr<async_event> pack_cache::verification(const pack_key& key) const {
   std::lock_guard const lock(impl_->mu);
   auto const* e = impl_->entries.find(key.request);

@@ -26,6 +26,9 @@
 
 namespace tankard::cache {
 
+/// What is verified while others wait: a few milliseconds' work.
+inline constexpr std::uint64_t max_short_verification = 1u << 20;
+
 /// A response that is served. Immutable.
 struct cached_pack {
   unique_fd fd;  ///< open to read; shared by all who read: pread and sendfile with offsets only
@@ -74,6 +77,8 @@ class pack_cache {
   bool has(const pack_key& key) const;
   /// Of an entry that is open already: never waits for the disk. nullptr: ask find(), which counts a miss if it is one.
   cached_pack_ptr find_open(const pack_key& key);
+  /// Whether find() would read a large file first: a job for where nobody waits behind it.
+  bool takes_long(const pack_key& key) const;
   /// Blocking; the first time for as long as it takes to read the file. nullptr: not there, damaged, or being verified
   /// by another thread right now.
   cached_pack_ptr find(const pack_key& key);

@@ -145,6 +145,12 @@ std::optional<repo_store_ptr> store_set::find_open(const repo_key& key, const st
   return open;
 }
 
+bool store_set::knows(const repo_key& key, const std::string& generation) const {
+  auto const folder = impl_->folder_text(key, generation);
+  std::lock_guard const lock(impl_->mu);
+  return impl_->known.contains(folder);
+}
+
 repo_store_ptr store_set::find(const repo_key& key, const std::string& generation) {
   if (auto open = find_open(key, generation)) return *std::move(open);
   auto const folder = folder_of(key, generation);

@@ -55,6 +55,8 @@ class store_set {
   repo_store_ptr find(const repo_key& key, const std::string& generation);
   /// The same where it need not block; nullopt where there is a store that is not open.
   std::optional<repo_store_ptr> find_open(const repo_key& key, const std::string& generation);
+  /// Whether there is one, as far as is known without a look at the disk. No use.
+  bool knows(const repo_key& key, const std::string& generation) const;
   /// The same by folder, and no use: for those who look after stores.
   repo_store_ptr look_at(const std::filesystem::path& folder);
   /// Folders of stores that came, changed, or were found at the start, since they were last taken; at most `most`.
@@ -64,8 +66,13 @@ class store_set {
   /// Blocking; deletes for good, also what was in use when it was to go and is not any more.
   void empty_trash();
 
-  /// Blocking. Drops the longest unused store that is not in use; nullopt where there is none.
+  /// Blocking, shortly. Drops the longest unused store that is not in use, into the trash; nullopt where there is none.
   std::optional<evicted_store> evict_oldest();
+  /// Blocking, for long. Removes for good what was evicted: one thread at a time, which takes what comes meanwhile,
+  /// too.
+  void remove_evicted();
+  /// Blocking. What of it is on disk yet.
+  std::uint64_t being_removed() const;
   /// When that store was last used.
   std::optional<wall_point> oldest_use() const;
   /// Blocking. Writes the times of last use that are not on disk yet.

@@ -69,9 +69,39 @@ std::optional<evicted_store> store_set::evict_oldest() {
   }
   git_repository::forget(folder);
   out.repo = name_of(folder);
-  discard_folder(folder, impl_->trash);
+  auto const moved = move_to_trash(folder, impl_->trash);
   ::rmdir(folder.parent_path().c_str());  // only where it is empty
+  std::lock_guard const lock(impl_->mu);
+  if (moved) impl_->to_remove.push_back({*moved, out.bytes});  // else it is gone already, or the disk is broken
   return out;
+}
+
+std::optional<fs::path> store_set::impl::next_to_remove() const {
+  std::lock_guard const lock(mu);
+  return to_remove.empty() ? std::nullopt : std::optional(to_remove.front().folder);
+}
+
+void store_set::remove_evicted() {
+  // Asked again behind the lock: what came while somebody held it, and did not see it any more, is ours.
+  while (impl_->next_to_remove()) {
+    std::unique_lock const alone(impl_->removing, std::try_to_lock);
+    if (!alone) return;
+    while (auto const folder = impl_->next_to_remove()) {
+      std::error_code ignored;
+      fs::remove_all(*folder, ignored);
+      std::lock_guard const lock(impl_->mu);
+      impl_->to_remove.pop_front();
+    }
+  }
+}
+
+std::uint64_t store_set::being_removed() const {
+  std::uint64_t sum = 0;
+  {
+    std::lock_guard const lock(impl_->mu);
+    for (auto const& e : impl_->to_remove) sum += e.bytes;
+  }
+  return sum == 0 ? 0 : std::min(sum, bytes_below(impl_->trash));
 }
 
 void store_set::save_uses() {

@@ -33,11 +33,18 @@ struct store_set::impl {
     std::filesystem::path folder;
     std::uint64_t bytes = 0;
   };
+  /// In the trash, on its way out.
+  struct evicted {
+    std::filesystem::path folder;
+    std::uint64_t bytes = 0;
+  };
+  std::mutex removing;  // one at a time; held over removals, and never waited for
   mutable std::mutex mu;
   std::unordered_map<std::string, entry> known;  // guarded by mu; by folder; every store on disk that may be found
   std::list<repo_store_ptr> recent;              // guarded by mu; the last used first
   std::list<std::string> unseen;                 // guarded by mu; folders for take_changed(), each once
   std::vector<condemned> leaving;                // guarded by mu
+  std::list<evicted> to_remove;                  // guarded by mu; each until it is gone
   std::uint64_t bytes = 0;                       // guarded by mu; the sum over `known`
   std::uint64_t damaged = 0;                     // guarded by mu
 
@@ -59,6 +66,7 @@ struct store_set::impl {
   repo_store_ptr open(const std::filesystem::path& folder, const repo_key& key, const std::string& generation);
   /// Moves a store to the trash, now or when nobody uses it any more.
   void trash_store(const std::filesystem::path& folder);
+  std::optional<std::filesystem::path> next_to_remove() const;
   void sweep();  ///< blocking; moves condemned stores that nobody uses to the trash
   std::unordered_map<std::string, entry>::const_iterator oldest() const;  ///< REQUIRES: mu. Not in use
 };

@@ -76,6 +76,7 @@ int app::run() {
   bool const served = serve();
   parts_->runtime.stop();
   parts_->runtime.join();
+  parts_->long_jobs.join();
   parts_->pool.join();
   logs_.log_event(log::level::info, "stopped");
   return served ? 0 : 1;

@@ -129,6 +129,8 @@ metrics::gauges read_gauges(const services& s, const http::server_stats& server)
   g.syncs_running = s.syncs->stats().running;
   g.blocking_jobs = s.pool.queued();
   g.blocking_jobs_begun = s.pool.begun();
+  g.long_jobs = s.long_jobs.queued();
+  g.long_jobs_begun = s.long_jobs.begun();
   g.body_memory_bytes = s.bodies.used();
   for (auto const& site : s.upstreams) g.upstreams.push_back(read_upstream(s, *site));
   return g;

@@ -14,7 +14,8 @@
 namespace tankard::proxy::app {
 namespace {
 
-constexpr std::size_t admin_connections = 256;     // a few scrapers and people
+constexpr std::size_t long_job_threads = 2;     // one may be a walk over a large repository: then another one goes on
+constexpr std::size_t admin_connections = 256;  // a few scrapers and people
 constexpr std::size_t share_of_ready_answers = 8;  // ready answers may take this part of ls_refs.max_bytes besides
 
 http::server_limits public_limits(const config::limits& l) {
@@ -142,6 +143,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       meters(label_words_of(c), version_),
       spools(spool_limits_of(c)),
       pool(c.blocking_threads),
+      long_jobs(long_job_threads),
       listings({.directory = c.ls_refs_path(), .max_bytes = c.refs.max_bytes, .max_entries = c.refs.max_entries},
                cache::system_clock(), logging_problems(logs)),
       remembered(c.refs.max_bytes / share_of_ready_answers),
@@ -168,12 +170,14 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .runtime = runtime,
              .background = background,
              .pool = pool,
+             .long_jobs = long_jobs,
              .listings = listings,
              .remembered = remembered,
              .questions = questions,
              .stores = stores,
              .spools = spools,
              .packs = packs,
+             .worked_out = worked_out,
              .disk = disk,
              .ingest = ingest,
              .decisions = decisions,
@@ -265,6 +269,7 @@ boost::system::result<void, std::string> parts::open_certificates() {
 }
 
 void parts::note_evicted(const cache::evicted_store& gone) {
+  long_jobs.post([this] { stores.remove_evicted(); });
   meters.store_evicted();
   auto const idle = std::chrono::duration_cast<std::chrono::seconds>(shared.clock.wall_now() - gone.last_use);
   logs.log_event(log::level::info, "store-evicted",

@@ -48,11 +48,13 @@ struct parts {
   metrics::metrics meters;
   cache::spool_budget spools;  // before the pool, whose last jobs give back what spools used
   cache::blocking_pool pool;
+  cache::blocking_pool long_jobs;
   cache::ls_refs_cache listings;
   cache::listing_memo remembered;
   cache::question_book questions;
   cache::store_set stores;
   cache::pack_cache packs;
+  cache::fetch_memo worked_out;
   cache::stores_on_disk evictable;
   cache::packs_on_disk evictable_packs;
   cache::spools_on_disk spooled;

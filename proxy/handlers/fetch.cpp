@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::chrono::milliseconds indexing_limit{60'000};  // for a first pack to be indexed, in an outage
 
+constexpr std::size_t many_refs = 4096;  // the tags of fewer are worked out at once, in less than a millisecond or two
+
 /// "github.com", "127.0.0.1:3000"
 std::string authority_of(const config::upstream& u) {
   auto const origin = u.origin();
@@ -93,8 +95,18 @@ void note_part(const fetching& f) {
     f.s.mirrors->part_wanted(f.r.repo, f.r.who, f.snapshot);
 }
 
+/// Of many tags on the pool: behind that it is a look-up.
+awaitable<void> look_at_tags(const fetching& f) {
+  if (!f.asked.include_tag || !f.snapshot || f.snapshot->table->refs().size() < many_refs) co_return;
+  auto const table = f.snapshot->table;
+  if (f.s.worked_out.knows_tags_of(table)) co_return;
+  auto job = [&f, &table] { f.s.worked_out.tags_of(table); };
+  co_await f.s.pool.run(std::move(job));
+}
+
 /// The herd: tips of the table, and an answer that is kept. No look at the store is needed for that.
 awaitable<bool> answered_at_once(fetching& f) {
+  co_await look_at_tags(f);
   f.known = facts_of_table(f.s, f.r, f.snapshot, {f.asked, f.old}, f.admitted);
   f.key = shared_key(f);
   if (!f.key || !f.s.packs.has(*f.key)) co_return false;
@@ -124,6 +136,10 @@ std::string note_of(const fetching& f) {
   if (!mark->away_since) return fmt::format("tankard: {} did not answer in time, refs are {} old", host, age);
   return fmt::format("tankard: {} unreachable for {}, refs are {} old", host,
                      short_duration(f.s.clock.age(*mark->away_since)), age);
+}
+
+awaitable<bool> still_shown(const fetching& f) {
+  co_return co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
 }
 
 awaitable<void> no_longer_shown(fetching& f) {

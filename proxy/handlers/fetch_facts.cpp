@@ -51,25 +51,23 @@ std::optional<bool> is_offered_in_v0(const cache::snapshot& snapshot, const prot
 }
 
 /// Whether upstream offers all that the request uses, as its last advertisement says.
-bool is_offered(const cache::snapshot* snapshot, const asked_fetch& asked, bool outage, const cache::clock& clock) {
+bool is_offered(services& s, const cache::snapshot* snapshot, const asked_fetch& asked, bool outage) {
   if (snapshot == nullptr) return true;
-  auto const in_v0 = asked.old != nullptr ? is_offered_in_v0(*snapshot, *asked.old, outage, clock) : std::nullopt;
+  auto const in_v0 = asked.old != nullptr ? is_offered_in_v0(*snapshot, *asked.old, outage, s.clock) : std::nullopt;
   if (in_v0) return *in_v0;
   if (!snapshot->advertisement) return true;
-  auto const parsed = protocol::parse_advertisement(*snapshot->advertisement->body);
-  auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
-  return v2 == nullptr || plan::uses_only_offered(asked.what, *v2);
+  auto const v2 = s.worked_out.offered_by(snapshot->advertisement->body);
+  return !v2 || plan::uses_only_offered(asked.what, *v2);
 }
 
-/// Wants that are neither shown by the table, nor a leased former tip, nor reachable from a tip. Blocking.
-std::vector<object_id> judge(const cache::snapshot& snapshot, const cache::repo_store* store,
-                             const std::vector<object_id>& wants, bool outage, const cache::clock& clock) {
+/// Wants that are neither shown by the table nor a leased former tip: they may be reachable from a tip.
+std::vector<object_id> not_advertised(const cache::snapshot& snapshot, const std::vector<object_id>& wants,
+                                      const cache::clock& clock) {
   std::vector<object_id> unknown;
   for (auto const& want : wants) {
     if (!snapshot.table->is_shown(want) && !was_advertised(snapshot, want, clock)) unknown.push_back(want);
   }
-  if (unknown.empty() || store == nullptr) return unknown;
-  return store->unreachable(unknown, anchors(*snapshot.table, store->view(), outage));
+  return unknown;
 }
 
 /// With include-tag upload-pack sends the tags that the store has.
@@ -86,16 +84,39 @@ bool all_tips(const cache::ref_table& table, const std::vector<object_id>& wants
   return !wants.empty() && std::ranges::all_of(wants, [&table](const object_id& w) { return table.is_shown(w); });
 }
 
+/// Without a walk: what is left open is in `not_allowed` and `missing`. Blocking.
 void look(services& s, gathered& g, const cache::snapshot& snapshot, const protocol::fetch_request& asked) {
-  bool const outage = !g.facts.upstream_admitted;
+  if (asked.include_tag) s.worked_out.tags_of(snapshot.table);  // here, and not on the event loop
   if (asked.format == protocol::object_format::sha1) g.store = s.stores.find(snapshot.key, snapshot.generation);
   g.facts.has_store = g.store != nullptr;
-  g.not_allowed = judge(snapshot, g.store.get(), asked.wants, outage, s.clock);
-  g.facts.wants_allowed = g.not_allowed.empty() && !asked.wants.empty();
+  g.not_allowed = not_advertised(snapshot, asked.wants, s.clock);
   if (!g.store) return;
-  g.missing = g.store->not_servable(asked.wants);
-  g.facts.wants_servable = g.missing.empty();
+  auto const tips = g.store->view().tips;
+  std::ranges::copy_if(asked.wants, std::back_inserter(g.missing),
+                       [&tips](const object_id& want) { return !tips->contains(want); });
   g.has_all_tags = !asked.include_tag || has_tags(*g.store, *snapshot.table);
+}
+
+/// Whether a walk over the store would tell more: nothing reaches what is not there. Blocking.
+bool needs_walk(const gathered& g) {
+  if (!g.store) return false;
+  auto open = g.missing;
+  open.insert(open.end(), g.not_allowed.begin(), g.not_allowed.end());
+  return !open.empty() && !g.store->existing(open).empty();
+}
+
+/// Blocking, for seconds in a large repository.
+void walk(gathered& g, const cache::snapshot& snapshot) {
+  bool const outage = !g.facts.upstream_admitted;
+  auto const tips = anchors(*snapshot.table, g.store->view(), outage);
+  if (!g.not_allowed.empty()) g.not_allowed = g.store->unreachable(g.not_allowed, tips);
+  if (!g.missing.empty()) g.missing = g.store->not_servable(g.missing);
+}
+
+/// What was found, as facts.
+void conclude(gathered& g, const protocol::fetch_request& asked) {
+  g.facts.wants_allowed = g.not_allowed.empty() && !asked.wants.empty();
+  g.facts.wants_servable = g.store && g.missing.empty();
 }
 
 }  // namespace
@@ -109,7 +130,7 @@ gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr&
   auto const who = viewer_of(s, r, snapshot.get());
   g.facts.may_see = plan::may_see(snapshot.get(), who, plan::obstacle_of(admitted), s.clock);
   g.facts.why_not = plan::why_not_shown(who);
-  g.facts.offered = is_offered(snapshot.get(), asked, !admitted.admitted, s.clock);
+  g.facts.offered = is_offered(s, snapshot.get(), asked, !admitted.admitted);
   g.facts.own_refs = r.repo.site.settings.scope == config::auth_scope::user;
   g.facts.wants_are_tips = g.facts.may_see && !g.facts.own_refs && all_tips(*snapshot->table, asked.what.wants);
   g.facts.wants_allowed = g.facts.wants_are_tips;
@@ -120,8 +141,16 @@ awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snap
                                  const asked_fetch& asked, const upstream::admission& admitted) {
   auto g = facts_of_table(s, r, snapshot, asked, admitted);
   if (!g.facts.may_see || g.facts.own_refs) co_return g;
-  auto job = [&s, &g, &snapshot, &asked] { look(s, g, *snapshot, asked.what); };
-  co_await s.pool.run(std::move(job));
+  auto job = [&s, &g, &snapshot, &asked] {
+    look(s, g, *snapshot, asked.what);
+    return needs_walk(g);
+  };
+  bool const walks = co_await s.pool.run(std::move(job));
+  if (walks) {
+    auto walking = [&g, &snapshot] { walk(g, *snapshot); };
+    co_await s.long_jobs.run(std::move(walking));
+  }
+  conclude(g, asked.what);
   co_return g;
 }
 

@@ -23,6 +23,15 @@ awaitable<void> say_failed(fetching& f, const broken_source& why) {
                    fmt::format("tankard: {} cannot be served from the cache: {}", f.r.repo.key.path, why.cause));
 }
 
+/// To this client only. Git may have taken long to its first byte.
+awaitable<void> send_what_git_packs(fetching& f, std::unique_ptr<pack_source> source) {
+  bool const shown = co_await still_shown(f);
+  if (shown) co_return co_await send_alone(f, *source, result_headers());
+  co_await source->give_up({reason::no_decision, "the client may not see it any more"});
+  source.reset();
+  co_await no_longer_shown(f);
+}
+
 }  // namespace
 
 awaitable<void> local(fetching& f, reason why) {
@@ -35,7 +44,7 @@ awaitable<void> local(fetching& f, reason why) {
   }
   auto permit = co_await f.s.children->acquire(claim_of(f), permit_limit);
   // It may have been a long wait.
-  bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
+  bool const shown = co_await still_shown(f);
   if (!shown) {
     permit.reset();
     lead.reset();
@@ -55,7 +64,7 @@ awaitable<void> local(fetching& f, reason why) {
   }
   std::unique_ptr<pack_source> mine = std::move(*source);
   if (lead) mine = co_await share(f, std::move(*lead), {std::move(mine), result_headers()});
-  if (mine) co_await send_alone(f, *mine, result_headers());
+  if (mine) co_await send_what_git_packs(f, std::move(mine));
 }
 
 }  // namespace tankard::proxy::handlers

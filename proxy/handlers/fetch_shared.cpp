@@ -9,6 +9,7 @@
 #include "proxy/handlers/send_spool.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
+#include "proxy/refresh/sync_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
 namespace tankard::proxy::handlers {
@@ -23,8 +24,10 @@ std::chrono::nanoseconds leader_limit(const config::timeouts& time) {
   return std::max<std::chrono::nanoseconds>(permit_limit, 2 * time.connect + time.first_byte) + std::chrono::seconds(5);
 }
 
-sending to_client(const fetching& f, http::fields headers) {
-  return {.headers = std::move(headers), .note = note_of(f), .progress = !f.asked.no_progress, .form = form_of(f)};
+sending to_client(const fetching& f, http::fields headers, bool upstream_gave_it = false) {
+  sending out{.headers = std::move(headers), .note = note_of(f), .progress = !f.asked.no_progress, .form = form_of(f)};
+  if (!upstream_gave_it) out.may_have_it = [&f] { return still_shown(f); };
+  return out;
 }
 
 void note_end(fetching& f, sent_end end, const refresh::pack_flight& flight, const std::string& cause) {
@@ -39,7 +42,8 @@ awaitable<cache::cached_pack_ptr> find_pack(const fetching& f) {
   if (auto open = f.s.packs.find_open(*f.key)) co_return open;
   if (!f.s.packs.holds(*f.key)) co_return nullptr;
   auto job = [&f] { return f.s.packs.find(*f.key); };
-  auto pack = co_await f.s.pool.run(job);
+  auto& where = f.s.packs.takes_long(*f.key) && !f.s.packs.verification(*f.key) ? f.s.long_jobs : f.s.pool;
+  auto pack = co_await where.run(job);
   if (auto const verified = pack ? nullptr : f.s.packs.verification(*f.key)) {  // for somebody else, right now
     co_await verified->wait(verification_limit);
     pack = co_await f.s.pool.run(job);
@@ -70,15 +74,22 @@ awaitable<void> own_failed(fetching& f, const refresh::pack_flight& flight, std:
 
 awaitable<void> join(fetching& f, refresh::pack_flight_ptr flight) {
   bool const settled = co_await flight->settled(leader_limit(f.s.settings.time));
-  // It may have been a long wait.
-  bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
-  if (!shown) co_return co_await no_longer_shown(f);
-  auto const follower = settled ? flight->follow() : nullptr;
+  auto follower = settled ? flight->follow() : nullptr;
   if (!follower) co_return co_await try_again(f);
   f.s.meters.collapsed(static_cast<std::size_t>(operation::fetch));
   set_verdict(f.x, {outcome::collapsed, reason::none}, "spool");
-  auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, result_headers()));
-  if (end == sent_end::not_begun) co_return co_await try_again(f);
+  auto what = to_client(f, result_headers());
+  what.patience = f.s.settings.time.first_byte;
+  auto const end = co_await send_spool(f.x, *follower, *flight, std::move(what));
+  if (end == sent_end::too_late) f.failed_joins = most_failed_joins;  // it is still the flight to be found
+  if (end == sent_end::not_begun || end == sent_end::too_late) {
+    follower.reset();
+    co_return co_await try_again(f);
+  }
+  if (end == sent_end::no_longer_shown) {
+    follower.reset();
+    co_return co_await no_longer_shown(f);
+  }
   note_end(f, end, *flight, follower->followed()->cause());
 }
 
@@ -91,7 +102,7 @@ std::optional<cache::pack_key> shared_key(const fetching& f) {
   if (!shareable) return std::nullopt;
   auto const& repo = f.r.repo.key;
   auto const framing = f.old != nullptr ? f.old->framing_text() : std::string("v2");
-  auto const tags = f.asked.include_tag ? cache::tags_digest(*f.snapshot->table) : cache::sha256_digest{};
+  auto const tags = f.asked.include_tag ? f.s.worked_out.tags_of(f.snapshot->table) : cache::sha256_digest{};
   cache::request_context const where{
       .repo = repo, .generation = f.snapshot->generation, .framing = framing, .tags = tags};
   return cache::pack_key{
@@ -101,14 +112,15 @@ std::optional<cache::pack_key> shared_key(const fetching& f) {
 awaitable<bool> answer_from_packs(fetching& f, reason why) {
   auto const pack = co_await find_pack(f);
   if (!pack) co_return false;
-  // Its first use in this process reads it whole, which may have been a long wait.
-  bool const shown = co_await still_sees(f.s, f.r, *f.snapshot, plan::obstacle_of(f.admitted));
+  set_verdict(f.x, {outcome::hit, why}, "packs");
+  // Its first use in this process read it whole, which may have been a long wait.
+  bool const shown = co_await send_kept(f.s, f.x, pack, to_client(f, result_headers()));
   if (!shown) {
     co_await no_longer_shown(f);
-    co_return true;
+  } else if (plan::makes_a_store(f.asked, f.known.facts)) {
+    auto answer = refresh::kept_answer::of(pack, form_of(f));
+    f.s.syncs->adopt_kept(f.r.repo, f.r.who, f.snapshot->generation, std::move(answer), f.asked.wants);
   }
-  set_verdict(f.x, {outcome::hit, why}, "packs");
-  co_await send_kept(f.s, f.x, pack, to_client(f, result_headers()));
   co_return true;
 }
 
@@ -136,7 +148,7 @@ awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight l
     co_return std::move(answer.source);
   }
   auto const flight = lead.flight();
-  auto const follower = (*writer)->target()->follow();
+  auto follower = (*writer)->target()->follow();
   flight->answer((*writer)->target());
   production p{.s = f.s,
                .repo = f.r.repo,
@@ -152,8 +164,12 @@ awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight l
                .first_pack = answer.first_pack ? f.s.syncs->claim_first_pack(f.r.repo.key) : std::nullopt};
   auto const ex = co_await asio::this_coro::executor;
   produce_in_background(ex, std::move(p));
-  auto const end = co_await send_spool(f.x, *follower, *flight, to_client(f, std::move(answer.headers)));
-  if (end == sent_end::not_begun) {
+  auto const end =
+      co_await send_spool(f.x, *follower, *flight, to_client(f, std::move(answer.headers), answer.from_upstream));
+  if (end == sent_end::no_longer_shown) {
+    follower.reset();
+    co_await no_longer_shown(f);
+  } else if (end == sent_end::not_begun) {
     co_await own_failed(f, *flight, follower->followed()->cause(), answer.from_upstream);
   } else {
     note_end(f, end, *flight, follower->followed()->cause());

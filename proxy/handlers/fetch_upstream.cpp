@@ -3,10 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+
 #include "proxy/handlers/fetching.hpp"
 #include "proxy/handlers/relay_stream.hpp"
 #include "proxy/http/headers.hpp"
 #include "proxy/http/responses.hpp"
+#include "proxy/net/deadline.hpp"
 #include "proxy/refresh/access_notes.hpp"
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
@@ -44,7 +48,8 @@ upstream::request upstream_request(const fetching& f) {
 /// Whether an answer begins with an ERR pkt-line (gitprotocol-pack, "pkt-line Format").
 bool says_no(std::string_view first) { return first.size() >= err_pkt_front && first.substr(4, 4) == "ERR "; }
 
-/// As much of a body as tells whether it says no.
+/// As much of a body as tells whether it says no. A server that has sent a head may be silent for timeouts.fetch_idle,
+/// as long as this client would wait for it without tankard; who would follow him does not: see ask().
 awaitable<upstream::outcome_of<void>> peek(upstream::call& call, std::string& first) {
   std::string piece(peeked, '\0');
   while (first.size() < err_pkt_front) {
@@ -56,7 +61,12 @@ awaitable<upstream::outcome_of<void>> peek(upstream::call& call, std::string& fi
   co_return upstream::outcome_of<void>();
 }
 
-awaitable<upstream::outcome_of<answered>> ask(fetching& f, bool look_at_it) {
+/// `lead` is given up where an answer does not begin within timeouts.first_byte of its head: those who wait for it
+/// decide anew, and it is this client's alone.
+awaitable<upstream::outcome_of<answered>> ask(fetching& f, std::optional<refresh::led_flight>& lead) {
+  bool const look_at_it = lead.has_value() || speaks_for_upstream(f.r);
+  auto const ex = co_await asio::this_coro::executor;
+  net::deadline patience(ex, [&lead] { lead.reset(); });
   answered a{.call = {}, .head = {}, .rest = {}, .first = {}, .meaning = {}, .begun = f.s.clock.now()};
   auto call = co_await f.r.repo.site.client.open(upstream_request(f));
   if (!call) co_return call.error();
@@ -66,7 +76,9 @@ awaitable<upstream::outcome_of<answered>> ask(fetching& f, bool look_at_it) {
   a.head = std::move(*head);
   a.meaning = upstream::classify(a.head, http::upload_pack_result_type);
   if (a.is(upstream::verdict::ok) && look_at_it) {
+    patience.arm(f.s.settings.time.first_byte);
     auto const read = co_await peek(*a.call, a.first);
+    patience.disarm();
     if (!read) co_return read.error();
   }
   bool const odd = a.head.status == 403 || a.is(upstream::verdict::outage) || a.is(upstream::verdict::limited);
@@ -122,6 +134,18 @@ http::fields headers_of(const fetching& f, const answered& from) {
   return relayed_headers(f.s, f.r.repo.site, f.r.upstream_target(), from.head);
 }
 
+/// The answer as it comes, and what follows of its end. What a host says to tankard's own account is for no client.
+std::unique_ptr<pack_source> source_of(const fetching& f, answered& from) {
+  upstream_source::question asked{f.r.repo, f.r.who, from.begun};
+  std::unique_ptr<pack_source> source = std::make_unique<upstream_source>(
+      f.s, std::move(asked), std::move(from.call), from.head, from.meaning, std::move(from.first));
+  if (!f.r.who->service) return source;
+  bool const all_banded = std::ranges::find(f.asked.bypass_args, "sideband-all") != f.asked.bypass_args.end();
+  auto error = fmt::format("tankard: {} broke off its answer\n", f.r.repo.site.settings.url());
+  protocol::quiet_answer filter(form_of(f), all_banded, std::move(error));
+  return std::make_unique<quiet_source>(std::move(source), std::move(filter));
+}
+
 /// To this client only, as it comes.
 awaitable<void> relay_alone(fetching& f, answered& from) {
   auto const end = co_await relay_stream(f.x, *from.call, from.head, headers_of(f, from), from.first);
@@ -146,15 +170,16 @@ awaitable<void> relay(fetching& f, answered& from, reason why) {
   // gitolite says it inside a 200, and to whom.
   if (says_no(from.first) && speaks_for_upstream(f.r)) co_return co_await say_refused(f, why);
   set_verdict(f.x, v, "upstream");
-  co_await relay_alone(f, from);
+  if (!good || !f.r.who->service) co_return co_await relay_alone(f, from);
+  auto headers = headers_of(f, from);
+  auto const source = source_of(f, from);
+  co_await send_alone(f, *source, std::move(headers));
 }
 
 awaitable<void> share_answer(fetching& f, answered& from, refresh::led_flight lead, bool first_pack, reason why) {
   set_verdict(f.x, {outcome::miss, why}, "upstream");
   auto headers = headers_of(f, from);
-  upstream_source::question asked{f.r.repo, f.r.who, from.begun};
-  std::unique_ptr<pack_source> source = std::make_unique<upstream_source>(
-      f.s, std::move(asked), std::move(from.call), from.head, from.meaning, std::move(from.first));
+  auto source = source_of(f, from);
   source = co_await share(f, std::move(lead), {std::move(source), headers, true, first_pack});
   if (source) co_await send_alone(f, *source, std::move(headers));
 }
@@ -169,7 +194,7 @@ awaitable<void> stream(fetching& f, bool first_pack, reason why) {
     lead.emplace(std::move(*led));
   }
   auto const begun = f.s.clock.now();
-  auto from = co_await ask(f, lead.has_value() || speaks_for_upstream(f.r));
+  auto from = co_await ask(f, lead);
   bool const shares = from && from->is(upstream::verdict::ok) && !says_no(from->first) && lead;
   if (shares) co_return co_await share_answer(f, *from, std::move(*lead), first_pack, why);
   lead.reset();  // before anything is decided anew: nobody may wait for who waits for him

@@ -48,6 +48,8 @@ protocol::answer_form form_of(const fetching& f) noexcept;
 awaitable<void> gather(fetching& f);
 /// Decides, and carries it out.
 awaitable<void> run_plan(fetching& f);
+/// Whether what was found for this client still holds: asked behind every wait, right before the first byte.
+awaitable<bool> still_shown(const fetching& f);
 /// While this fetch waited the client lost the right to be shown what is kept: upstream's to answer.
 awaitable<void> no_longer_shown(fetching& f);
 /// The upstream failed before anything was sent to the client: once more, as an outage. `answer`: what it said, if

@@ -32,31 +32,6 @@ plan::ls_refs_policy policy_of(const services& s, const repo_ref& repo) {
           .offline_mode = s.settings.offline_mode};
 }
 
-/// `away`: since when upstream cannot be asked; nullopt where it is only slow, or where nobody was asked.
-awaitable<void> answer_memory(listing_question& q, verdict v, cache::boot_point since,
-                              std::optional<cache::boot_point> away = {}) {
-  auto const age = q.s.clock.age(since);
-  bool const stale = v.outcome == outcome::stale;
-  asked_listing const what = in_memory(q);
-  auto shown = show_at_once(q.s, what, stale);
-  if (!shown) {
-    shown = co_await show_refs(q.s, what, stale);
-  } else if (q.newly_known) {
-    q.s.remembered.keep(q.snapshot, q.parsed->canonical, q.remembered);
-  }
-  q.s.meters.ls_refs_hit();
-  q.s.meters.ls_refs_age(age);
-  if (stale) {
-    if (age > q.s.settings.refs.ttl) q.s.meters.ls_refs_stale();
-    q.s.meters.not_mirrored(shown->not_mirrored);
-    note_shown(q.s, viewer_of(q.s, q.r, q.snapshot.get()));
-    q.s.marks.mark(q.r.repo.key, {since, away});
-  }
-  from_memory const memory{
-      .content_type = content_type(q), .body = *shown->body, .age = age, .ttl = q.s.settings.refs.ttl};
-  co_await answer_from_memory(q.x, v, memory);
-}
-
 awaitable<void> refuse(listing_question& q, const outage& why, reason because, const upstream::whole_answer* answer) {
   q.s.meters.ls_refs_miss();
   auto const& repo = q.r.repo;
@@ -73,6 +48,49 @@ awaitable<void> refuse(listing_question& q, const outage& why, reason because, c
   co_await say_err(q.x, {outcome::error, because}, content_type(q), sentence);
 }
 
+/// While the listing was made the client lost the right to be shown it: upstream's to answer.
+awaitable<void> no_longer_shown(listing_question& q, const upstream::admission& admitted) {
+  if (admitted.admitted) {
+    co_return co_await pass_through(q.s, q.x, q.r, {.why = reason::no_decision, .body = q.body});
+  }
+  auto const who = viewer_of(q.s, q.r, q.snapshot.get());
+  co_await refuse(q, outage_of(admitted), plan::why_not_shown(who), nullptr);
+}
+
+/// Why memory answers, as far as access goes. A slow upstream, asked or not, bounds it like an outage in part.
+plan::obstacle obstacle_of(verdict v, const upstream::admission& admitted) {
+  bool const slow = admitted.admitted && v.outcome == outcome::stale;
+  return slow ? plan::obstacle{upstream::outage_scope::repository, false} : plan::obstacle_of(admitted);
+}
+
+/// `admitted`: with which this was decided; that it may be asked where upstream is only slow, or where nobody was
+/// asked.
+awaitable<void> answer_memory(listing_question& q, verdict v, cache::boot_point since,
+                              const upstream::admission& admitted) {
+  auto const age = q.s.clock.age(since);
+  bool const stale = v.outcome == outcome::stale;
+  asked_listing const what = in_memory(q);
+  auto shown = show_at_once(q.s, what, stale);
+  if (!shown) {
+    shown = co_await show_refs(q.s, what, stale);
+    bool const still = co_await still_sees(q.s, q.r, *q.snapshot, obstacle_of(v, admitted));
+    if (!still) co_return co_await no_longer_shown(q, admitted);
+  } else if (q.newly_known) {
+    q.s.remembered.keep(q.snapshot, q.parsed->canonical, q.remembered);
+  }
+  q.s.meters.ls_refs_hit();
+  q.s.meters.ls_refs_age(age);
+  if (stale) {
+    if (age > q.s.settings.refs.ttl) q.s.meters.ls_refs_stale();
+    q.s.meters.not_mirrored(shown->not_mirrored);
+    note_shown(q.s, viewer_of(q.s, q.r, q.snapshot.get()));
+    q.s.marks.mark(q.r.repo.key, {since, admitted.admitted ? std::nullopt : std::optional(admitted.since)});
+  }
+  from_memory const memory{
+      .content_type = content_type(q), .body = *shown->body, .age = age, .ttl = q.s.settings.refs.ttl};
+  co_await answer_from_memory(q.x, v, memory);
+}
+
 plan::ls_refs_plan decide(listing_question& q, const upstream::admission& admitted) {
   auto const* const snapshot = q.snapshot.get();
   return plan::plan_ls_refs(q.asked(), viewer_of(q.s, q.r, snapshot), snapshot, admitted, policy_of(q.s, q.r.repo),
@@ -85,7 +103,7 @@ awaitable<void> answer_outage(listing_question& q, upstream::admission refused, 
   co_await look_again(q);
   auto const p = decide(q, refused);
   if (p.action == plan::ls_refs_action::answer_stale) {
-    co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, refused.since);
+    co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, refused);
   }
   co_await refuse(q, outage_of(refused), p.reason, answer);
 }
@@ -109,9 +127,10 @@ awaitable<void> answer_good(listing_question& q, const refresh::listing_wait& wa
 /// No answer within the patience: with what is known, if it may still be shown.
 awaitable<void> answer_late(listing_question& q) {
   co_await look_again(q);
-  auto const p = decide(q, {});
+  upstream::admission const slow;
+  auto const p = decide(q, slow);
   if (p.known_since && q.s.settings.offline_mode) {
-    co_return co_await answer_memory(q, {outcome::stale, reason::patience}, *p.known_since);
+    co_return co_await answer_memory(q, {outcome::stale, reason::patience}, *p.known_since, slow);
   }
   co_await say_outage(q.s, q.x, q.r.repo, {reason::timeout, "no answer in time", q.s.clock.now()});
 }
@@ -167,13 +186,13 @@ awaitable<void> answer_listing(listing_question q) {
   auto const p = decide(q, admitted);
   switch (p.action) {
     case plan::ls_refs_action::answer_fresh:
-      co_return co_await answer_memory(q, {outcome::hit, p.reason}, *p.known_since);
+      co_return co_await answer_memory(q, {outcome::hit, p.reason}, *p.known_since, admitted);
     case plan::ls_refs_action::ask:
       co_return co_await ask(q, p);
     case plan::ls_refs_action::relay:
       co_return co_await relay(q, p);
     case plan::ls_refs_action::answer_stale:
-      co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, admitted.since);
+      co_return co_await answer_memory(q, {outcome::stale, p.reason}, *p.known_since, admitted);
     case plan::ls_refs_action::refuse:
       co_return co_await answer_outage(q, std::move(admitted), nullptr);
   }

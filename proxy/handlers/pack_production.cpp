@@ -88,7 +88,7 @@ awaitable<void> keep(production& p) {
   if (!lives) co_return;
   if (p.first_pack) {
     p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation,
-                                refresh::kept_answer{spool, p.form}, p.wants);
+                                refresh::kept_answer::of(spool, p.form), p.wants);
     p.first_pack.reset();
   }
   auto const& flight = *p.lead.flight();
@@ -96,7 +96,7 @@ awaitable<void> keep(production& p) {
   auto put = [&p, &flight, &spool] {
     if (p.s.disk.admit(spool->size(), 0)) p.s.packs.put(flight.key(), *spool);
   };
-  co_await p.s.pool.run(std::move(put));
+  co_await p.s.long_jobs.run(std::move(put));  // it is flushed
 }
 
 awaitable<void> produce(production p) {

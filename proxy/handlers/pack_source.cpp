@@ -16,6 +16,7 @@ namespace tankard::proxy::handlers {
 namespace {
 
 constexpr std::size_t first_piece = 16u << 10;
+constexpr std::size_t quiet_piece = 64u << 10;
 constexpr auto exit_limit = std::chrono::seconds(10);  // from the end of its output to its exit
 
 /// What was read before it was asked for: as much as fits.
@@ -108,6 +109,22 @@ awaitable<void> child_source::give_up(broken_source) {
   child_->kill();
   co_await child_->wait(exit_limit);
 }
+
+awaitable<from_source<std::size_t>> quiet_source::read(asio::mutable_buffer into) {
+  piece_.resize(quiet_piece);
+  while (passed_.empty()) {
+    auto const n = co_await from_->read(asio::buffer(piece_));
+    if (!n || *n == 0) co_return n;
+    auto const understood = filter_.feed(std::string_view(piece_).substr(0, *n), passed_);
+    if (understood) continue;
+    broken_source const why{reason::not_git, "the answer is not one to fetch: " + understood.error().message()};
+    co_await from_->give_up(why);
+    co_return why;
+  }
+  co_return hand_out(passed_, into);
+}
+
+awaitable<void> quiet_source::give_up(broken_source why) { co_await from_->give_up(std::move(why)); }
 
 upstream_source::upstream_source(services& s, question asked, std::unique_ptr<upstream::call> call,
                                  upstream::response_head head, upstream::classified meaning, std::string first)

@@ -11,6 +11,7 @@
 #include "cache/io/subprocess.hpp"
 #include "cache/store/repo_store.hpp"
 #include "cache/store/store_ingest.hpp"
+#include "protocol/quiet_answer.hpp"
 #include "proxy/services.hpp"
 #include "proxy/upstream/classify.hpp"
 
@@ -59,6 +60,21 @@ class child_source final : public pack_source {
   std::unique_ptr<cache::subprocess> child_;
   std::string first_;   // output that was read to see that there is some
   bool ended_ = false;  // well
+};
+
+/// Another source without what its host says on bands 2 and 3 (protocol/quiet_answer.hpp).
+class quiet_source final : public pack_source {
+ public:
+  quiet_source(std::unique_ptr<pack_source> from, protocol::quiet_answer filter)
+      : from_(std::move(from)), filter_(std::move(filter)) {}
+  awaitable<from_source<std::size_t>> read(asio::mutable_buffer into) override;
+  awaitable<void> give_up(broken_source why) override;
+
+ private:
+  std::unique_ptr<pack_source> from_;
+  protocol::quiet_answer filter_;
+  std::string piece_;   // as it came
+  std::string passed_;  // and not handed out yet
 };
 
 /// A good answer of an upstream whose head was read.

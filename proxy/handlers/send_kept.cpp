@@ -81,7 +81,7 @@ awaitable<bool> send_copies(services& s, http::exchange& x, const cache::cached_
 
 }  // namespace
 
-awaitable<void> send_kept(services& s, http::exchange& x, cache::cached_pack_ptr pack, sending what) {
+awaitable<bool> send_kept(services& s, http::exchange& x, cache::cached_pack_ptr pack, sending what) {
   std::string opening;
   std::uint64_t at = 0;
   if (!what.note.empty()) {
@@ -89,11 +89,13 @@ awaitable<void> send_kept(services& s, http::exchange& x, cache::cached_pack_ptr
     if (f.ahead > 0) opening = f.bytes.substr(0, f.ahead) + protocol::progress_pkt(what.form, what.note);
     at = f.ahead;
   }
+  bool const allowed = co_await what.may_have_it();
+  if (!allowed) co_return false;
   auto const started = co_await x.start(200, "OK", std::move(what.headers), pack->size - at + opening.size());
-  if (!started) co_return;
+  if (!started) co_return true;
   if (!opening.empty()) {
     auto const written = co_await x.write(asio::buffer(opening));
-    if (!written) co_return;
+    if (!written) co_return true;
   }
   bool const by_file = x.sends_files();
   bool sent = false;
@@ -103,6 +105,7 @@ awaitable<void> send_kept(services& s, http::exchange& x, cache::cached_pack_ptr
     sent = co_await send_copies(s, x, *pack, at);
   }
   if (sent) co_await x.finish();
+  co_return true;
 }
 
 }  // namespace tankard::proxy::handlers

@@ -33,6 +33,9 @@ struct follower_state {
 
   /// Where a pkt-line of our own may go in: behind the head, at the end of an append, and not
   /// behind the flush-pkt that ends it all. (Pack data that looks like one only puts it off.)
+  bool is_too_late(std::chrono::steady_clock::time_point begun) const {
+    return !x.started() && what.patience && std::chrono::steady_clock::now() - begun >= *what.patience;
+  }
   bool at_boundary() const { return head.ended() && from.position() == from.followed()->size() && last != flush_pkt; }
 };
 
@@ -74,6 +77,11 @@ awaitable<bool> write_sign_of_life(follower_state& f) {
   co_return co_await write(f.x, overdue ? keep_alive_pkt : std::string_view(lines));
 }
 
+awaitable<bool> may_begin(const sending& what) {
+  if (!what.may_have_it) co_return true;
+  co_return co_await what.may_have_it();
+}
+
 awaitable<void> break_off(follower_state& f) {
   if (f.at_boundary()) {
     std::string line;
@@ -93,15 +101,19 @@ awaitable<sent_end> send_spool(http::exchange& x, cache::spool_follower& from, c
   follower_state f{x, from, flight, std::move(what)};
   std::string buffer(piece, '\0');
   auto const ex = co_await asio::this_coro::executor;
+  auto const begun = std::chrono::steady_clock::now();
   while (true) {
     bool const boundary = f.at_boundary();
     auto const got = co_await from.read(asio::buffer(buffer), tick);
+    if (got && got->bytes == 0 && !got->at_end && f.is_too_late(begun)) co_return sent_end::too_late;
     if (!got && !x.started()) co_return sent_end::not_begun;
     if (!got) {
       co_await break_off(f);
       co_return sent_end::broke;
     }
     if (!x.started() && (got->bytes > 0 || got->at_end)) {
+      bool const allowed = co_await may_begin(f.what);
+      if (!allowed) co_return sent_end::no_longer_shown;
       auto const started = co_await x.start(200, "OK", std::move(f.what.headers), std::nullopt);
       if (!started) co_return sent_end::client_gone;
     }

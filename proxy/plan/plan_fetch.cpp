@@ -14,9 +14,8 @@ fetch_plan online(const protocol::fetch_request& asked, const fetch_facts& f) {
   if (f.has_store && f.wants_allowed && f.wants_servable) return {fetch_action::local, reason::none};
   if (f.has_store && f.wants_are_tips) return {fetch_action::sync_then_local, reason::store_lacks};
   if (f.has_store) return {fetch_action::stream, reason::store_lacks};
-  bool const first_pack = asked.clone_shaped() && f.wants_are_tips;
-  return first_pack ? fetch_plan{fetch_action::stream_and_keep, reason::none}
-                    : fetch_plan{fetch_action::stream, reason::not_clone_shaped};
+  return makes_a_store(asked, f) ? fetch_plan{fetch_action::stream_and_keep, reason::none}
+                                 : fetch_plan{fetch_action::stream, reason::not_clone_shaped};
 }
 
 fetch_plan offline(const protocol::fetch_request& asked, const fetch_facts& f) {
@@ -38,6 +37,12 @@ bool cuts_history(const protocol::fetch_request& asked) {
 }
 
 }  // namespace
+
+bool makes_a_store(const protocol::fetch_request& asked, const fetch_facts& f) {
+  bool const plain =
+      asked.bypass_args.empty() && asked.server_options.empty() && asked.format == protocol::object_format::sha1;
+  return plain && f.may_see && !f.own_refs && f.wants_are_tips && asked.clone_shaped();
+}
 
 bool uses_only_offered(const protocol::fetch_request& asked, const protocol::v2_advertisement& upstream) {
   auto const offers = [&](std::string_view word) { return upstream.capabilities.value_has_word("fetch", word); };

@@ -40,6 +40,9 @@ struct fetch_plan {
 
 fetch_plan plan_fetch(const protocol::fetch_request& asked, const fetch_facts& facts);
 
+/// Whether the pack of the answer may become a store's first: it is the whole history of tips of the present table.
+bool makes_a_store(const protocol::fetch_request& asked, const fetch_facts& facts);
+
 /// True where the arguments that are upstream's to answer are all ones that git's own upload-pack would answer from a
 /// complete repository, so that in an outage the store may.
 bool store_understands(const std::vector<std::string>& bypass_args);

@@ -16,7 +16,7 @@ awaitable<void> evictor::run() {
       s_.packs.save();
       return fits;
     };
-    bool const fits = co_await s_.pool.run(std::move(job));
+    bool const fits = co_await s_.long_jobs.run(std::move(job));
     tell(fits);
     if (stopping_) co_return;
     co_await alarm_.wait(tick);

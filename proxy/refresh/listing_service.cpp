@@ -102,7 +102,7 @@ awaitable<bool> listing_service::purge(repo_ref repo) {
     s_.packs.drop(repo.key.digest(), {});
     s_.stores.empty_trash();
   };
-  co_await s_.pool.run(std::move(forget));
+  co_await s_.long_jobs.run(std::move(forget));
   s_.logs.log_event(log::level::info, "purged", {{"repo", repo.key.text()}});
   co_return known != nullptr;
 }

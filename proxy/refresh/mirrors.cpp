@@ -30,6 +30,7 @@ mirrors::mirrors(services& s)
 void mirrors::part_wanted(const repo_ref& repo, const auth::identity_ptr& who, const cache::snapshot_ptr& listed) {
   auto const policy = repo.site.mirror.of(repo.key.path);
   if (policy == config::mirror_policy::never || s_.settings.mirrors.max_bytes == 0) return;
+  if (s_.stores.knows(repo.key, listed->generation)) return;
   auto as = asker_of(repo, who, *listed);
   if (!as) return;
   auto const life = life_of(repo.key, listed->generation);
@@ -40,9 +41,6 @@ void mirrors::part_wanted(const repo_ref& repo, const auth::identity_ptr& who, c
 }
 
 awaitable<void> mirrors::make(repo_ref repo, auth::identity_ptr as, std::string generation) {
-  auto find = [this, &repo, &generation] { return s_.stores.find(repo.key, generation) != nullptr; };
-  bool const there = co_await s_.pool.run(find);
-  if (there) co_return;
   auto const permit = co_await permits_->acquire(s_.settings.time.fetch_idle);
   if (!permit) co_return note_keep_failed(s_, repo.key, "too many repositories wait to be mirrored");
   co_await fetch(std::move(repo), std::move(as), std::move(generation));
@@ -51,8 +49,9 @@ awaitable<void> mirrors::make(repo_ref repo, auth::identity_ptr as, std::string 
 awaitable<void> mirrors::fetch(repo_ref repo, auth::identity_ptr as, std::string generation) {
   auto const listed = co_await s_.listing->find(repo.key);
   bool const lives = listed && !listed->gone && listed->generation == generation;
-  auto claim = lives ? s_.syncs->claim_first_pack(repo.key) : std::nullopt;
-  if (!claim) co_return;  // a client's clone is becoming the store
+  bool const lacks = lives && !s_.stores.knows(repo.key, generation);
+  auto claim = lacks ? s_.syncs->claim_first_pack(repo.key) : std::nullopt;
+  if (!claim) co_return;  // a client's clone is becoming the store, or became it
   auto wants = mirrored_tips(*listed->table, s_.settings.syncing.mirror_refs);
   if (wants.empty()) co_return;
   auto pack = co_await fetch_whole(s_, repo, *as, wants, s_.settings.mirrors.max_bytes);

@@ -145,7 +145,7 @@ void sync_service::generation_changed(cache::repo_key key, std::string generatio
       s.packs.drop(k.digest(), keep);
       s.stores.empty_trash();
     };
-    co_await s.pool.run(std::move(job));
+    co_await s.long_jobs.run(std::move(job));
   };
   auto trashing = trash(s_, std::move(key), std::move(generation));
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(trashing));
@@ -270,6 +270,15 @@ void sync_service::adopt_first_pack(first_pack_claim claim, repo_ref repo, auth:
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(adopting));
 }
 
+void sync_service::adopt_kept(repo_ref repo, auth::identity_ptr who, std::string generation, kept_answer answer,
+                              std::vector<protocol::object_id> wants) {
+  if (s_.stores.knows(repo.key, generation)) return;
+  auto claim = claim_first_pack(repo.key);
+  if (!claim || !again_.begin(repo.key, s_.clock.now())) return;
+  adopt_first_pack(std::move(*claim), std::move(repo), std::move(who), std::move(generation), std::move(answer),
+                   std::move(wants));
+}
+
 awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
                                     std::string generation, first_pack_source from,
                                     std::vector<protocol::object_id> wants) {
@@ -278,7 +287,7 @@ awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth:
   auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);
   if (!permit) co_return;
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
-  co_await s_.pool.run(std::move(clear));
+  co_await s_.long_jobs.run(std::move(clear));
   auto pack = co_await take_pack(s_, std::move(from));
   if (!pack) {
     note_keep_failed(s_, repo.key, pack.error());

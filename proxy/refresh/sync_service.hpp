@@ -19,6 +19,7 @@
 #include "cache/io/async_event.hpp"
 #include "cache/io/async_semaphore.hpp"
 #include "cache/spool/spool.hpp"
+#include "proxy/refresh/adoption_pause.hpp"
 #include "proxy/refresh/unpack_answer.hpp"
 #include "proxy/services.hpp"
 
@@ -79,6 +80,11 @@ class sync_service {
   void adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
                         first_pack_source from, std::vector<protocol::object_id> wants);
 
+  /// The same of an answer out of the pack cache, for a repository whose store went for want of room. Nothing where it
+  /// has one, or where that was tried lately. REQUIRES: plan::makes_a_store().
+  void adopt_kept(repo_ref repo, auth::identity_ptr who, std::string generation, kept_answer answer,
+                  std::vector<protocol::object_id> wants);
+
   sync_service_stats stats() const;
 
  private:
@@ -118,6 +124,7 @@ class sync_service {
 
   services& s_;
   std::shared_ptr<cache::async_semaphore> packs_;  ///< packs being taken in at one time
+  adoption_pause again_;
   mutable std::mutex mu_;
   std::unordered_map<cache::repo_key, slot> slots_;  // guarded by mu_; bounded by the repositories with a sync
   /// Claims on first packs; with an event from the moment the pack is being indexed.

@@ -51,8 +51,8 @@ awaitable<cache::ingest_result<std::unique_ptr<cache::pack_spool>>> unpack_answe
   auto create = [&s] { return cache::pack_spool::create(s.stores, s.pool); };
   auto spool = co_await s.pool.run(std::move(create));
   if (!spool) co_return spool.error();
-  unpacking u{.from = answer.spool->fd(),
-              .size = answer.spool->size(),
+  unpacking u{.from = answer.fd,
+              .size = answer.size,
               .into = std::move(*spool),
               .reader = protocol::fetch_answer_reader(answer.form)};
   while (!u.done()) {

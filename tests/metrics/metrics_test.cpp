@@ -108,6 +108,8 @@ const std::map<std::string, std::string> promised = {
     {"tankard_syncs_running", "gauge"},
     {"tankard_blocking_jobs", "gauge"},
     {"tankard_blocking_jobs_total", "counter"},
+    {"tankard_long_jobs", "gauge"},
+    {"tankard_long_jobs_total", "counter"},
     {"tankard_ls_refs_ready_bytes", "gauge"},
     {"tankard_body_memory_bytes", "gauge"},
     {"tankard_disk_free_bytes", "gauge"},

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <utility>
 
 namespace tankard::cache {
 namespace {
@@ -15,7 +16,7 @@ class shelf final : public disk_user {
   explicit shelf(std::uint64_t& free) : free_(free) {}
   void put(int used, std::uint64_t size) { things.emplace_back(at(used), size); }
   std::uint64_t bytes() const override {
-    std::uint64_t sum = pinned;
+    std::uint64_t sum = pinned + aside;
     for (auto const& [used, size] : things) sum += size;
     return sum;
   }
@@ -25,11 +26,16 @@ class shelf final : public disk_user {
   std::uint64_t free_some(std::uint64_t wanted) override {
     std::uint64_t freed = 0;
     for (; freed < wanted && !things.empty(); things.pop_front()) freed += things.front().second;
-    free_ += freed;
+    aside += freed;
+    if (!slow) remove();
     return freed;
   }
+  std::uint64_t being_removed() const override { return aside; }
+  void remove() { free_ += std::exchange(aside, 0); }
   std::deque<std::pair<wall_point, std::uint64_t>> things;  // the longest unused first
   std::uint64_t pinned = 0;
+  std::uint64_t aside = 0;  // dropped, and not removed yet
+  bool slow = false;        // what is dropped is removed later: remove()
 
  private:
   std::uint64_t& free_;
@@ -69,6 +75,38 @@ TEST_F(DiskAccount, IsOneForAllAndDropsTheLongestUnusedWhoeverKeepsIt) {
   EXPECT_EQ(stores.oldest_use(), at(5));
   EXPECT_EQ(packs.oldest_use(), at(4));
   EXPECT_EQ(account.bytes(), 60u);
+}
+
+TEST_F(DiskAccount, WhatIsBeingRemovedCountsAsGone) {
+  disk_account account({100, 0}, [this] { return free; });
+  account.add_source(stores);
+  stores.slow = true;
+  for (int const used : {1, 2, 3}) stores.put(used, 40);
+  EXPECT_TRUE(account.make_room(0));
+  EXPECT_EQ(stores.aside, 40u);
+  EXPECT_EQ(account.bytes(), 120u) << "it is still there";
+  EXPECT_TRUE(account.make_room(20)) << "nothing more goes, and nobody waits";
+  EXPECT_EQ(stores.aside, 40u);
+  EXPECT_TRUE(account.make_room(40));
+  EXPECT_EQ(stores.aside, 80u);
+  stores.remove();
+  EXPECT_TRUE(account.make_room(60));
+  EXPECT_EQ(account.bytes(), 40u);
+  EXPECT_FALSE(account.make_room(101)) << "what is gone counts once";
+}
+
+TEST_F(DiskAccount, WhatIsBeingRemovedCountsAsFree) {
+  free = 10;
+  disk_account account({0, 30}, [this] { return free; });
+  account.add_source(stores);
+  stores.slow = true;
+  for (int const used : {1, 2}) stores.put(used, 40);
+  EXPECT_TRUE(account.make_room(20));
+  EXPECT_TRUE(account.make_room(20));
+  EXPECT_EQ(stores.things.size(), 1u);
+  stores.remove();
+  EXPECT_TRUE(account.make_room(20));
+  EXPECT_EQ(stores.things.size(), 1u);
 }
 
 TEST_F(DiskAccount, ALimitIsReachedWhereTheRestIsInUse) {

@@ -49,6 +49,7 @@ TEST_F(StoreEviction, TheLongestUnusedGoesFirst) {
   EXPECT_EQ(evict(), "example/c");
   EXPECT_EQ(evict(), "example/a");
   EXPECT_EQ(evict(), "none");
+  stores->remove_evicted();
   EXPECT_EQ(entries("repos") + trashed(), 0u);
   EXPECT_EQ(stores->stats().bytes, 0u);
   EXPECT_EQ(stores->disk_bytes(), 0u);
@@ -137,6 +138,32 @@ TEST_F(StoreEviction, TheAccountDropsAsManyAsItMust) {
   EXPECT_EQ(gone, std::vector<std::string>{"example/a"});
   EXPECT_TRUE(account.make_room(each));
   EXPECT_EQ(gone.size(), 2u);
+}
+
+TEST_F(StoreEviction, WhatWasEvictedIsRemovedLaterAndNotUnderTheLockOfTheAccount) {
+  for (auto const* name : {"a", "b"}) make(name);
+  auto const each = stores->stats().bytes / 2;
+  EXPECT_EQ(evict(), "example/a");
+  EXPECT_EQ(stores->find(key_of("a"), generation), nullptr);
+  EXPECT_FALSE(std::filesystem::exists(stores->folder_of(key_of("a"), generation)));
+  EXPECT_EQ(stores->being_removed(), each);
+  EXPECT_EQ(stores->disk_bytes(), 2 * each) << "it is in the trash";
+  make("a");  // meanwhile
+  EXPECT_EQ(evict(), "example/b");
+  EXPECT_EQ(stores->being_removed(), 2 * each);
+  stores->remove_evicted();
+  EXPECT_EQ(stores->being_removed(), 0u);
+  EXPECT_EQ(stores->disk_bytes(), each);
+  EXPECT_NE(stores->find(key_of("a"), generation), nullptr);
+}
+
+TEST_F(StoreEviction, WhatSomebodyElseRemovedIsNotBeingRemoved) {
+  make("a");
+  EXPECT_EQ(evict(), "example/a");
+  stores->empty_trash();
+  EXPECT_EQ(stores->being_removed(), 0u);
+  stores->remove_evicted();
+  EXPECT_EQ(stores->disk_bytes(), 0u);
 }
 
 TEST_F(StoreEviction, StagedBytesAreInTheAccount) {

@@ -226,5 +226,26 @@ TEST(PlanFetch, KnowsTheArgumentsAsTheParserWritesThem) {
   EXPECT_TRUE(store_understands(parsed->bypass_args));
 }
 
+TEST(MakesAStore, OnlyTheWholeHistoryOfTipsThatMayBeSeen) {
+  EXPECT_TRUE(makes_a_store(clone_of_one(), cold()));
+  EXPECT_TRUE(makes_a_store(clone_of_one(), warm())) << "whether there is one is not asked here";
+  for (auto const spoil :
+       {+[](protocol::fetch_request& r, fetch_facts&) { r.haves = r.wants; },
+        +[](protocol::fetch_request& r, fetch_facts&) { r.deepen = 1; },
+        +[](protocol::fetch_request& r, fetch_facts&) { r.filter = "blob:none"; },
+        +[](protocol::fetch_request& r, fetch_facts&) { r.shallow = r.wants; },
+        +[](protocol::fetch_request& r, fetch_facts&) { r.bypass_args = {"want-ref refs/heads/main"}; },
+        +[](protocol::fetch_request& r, fetch_facts&) { r.server_options = {"x"}; },
+        +[](protocol::fetch_request& r, fetch_facts&) { r.format = protocol::object_format::sha256; },
+        +[](protocol::fetch_request&, fetch_facts& f) { f.may_see = false; },
+        +[](protocol::fetch_request&, fetch_facts& f) { f.own_refs = true; },
+        +[](protocol::fetch_request&, fetch_facts& f) { f.wants_are_tips = false; }}) {
+    auto asked = clone_of_one();
+    auto facts = cold();
+    spoil(asked, facts);
+    EXPECT_FALSE(makes_a_store(asked, facts));
+  }
+}
+
 }  // namespace
 }  // namespace tankard::proxy::plan
