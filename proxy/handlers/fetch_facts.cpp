@@ -88,7 +88,8 @@ bool all_tips(const cache::ref_table& table, const std::vector<object_id>& wants
 
 void look(services& s, gathered& g, const cache::snapshot& snapshot, const protocol::fetch_request& asked) {
   bool const outage = !g.facts.upstream_admitted;
-  if (asked.format == protocol::object_format::sha1) g.store = s.stores.find(snapshot.key, snapshot.generation);
+  g.store = s.stores.find(snapshot.key, snapshot.generation);
+  if (g.store && g.store->format() != asked.format) g.store = nullptr;  // asked in words that git would not understand
   g.facts.has_store = g.store != nullptr;
   g.not_allowed = judge(snapshot, g.store.get(), asked.wants, outage, s.clock);
   g.facts.wants_allowed = g.not_allowed.empty() && !asked.wants.empty();

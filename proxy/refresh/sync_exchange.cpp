@@ -114,7 +114,7 @@ awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::ident
     return fetched_into{
         f.cause, f.cls == upstream::failure_class::locked_here || f.cls == upstream::failure_class::rate_limited};
   };
-  protocol::own_fetch const question{wants, std::move(haves), protocol::object_format::sha1};
+  protocol::own_fetch const question{wants, std::move(haves), store->format()};
   auto const listed = co_await s.listing->find(repo.key);
   bool const v2 = !listed || !(listed->speaks_no_v2() || listed->known_in_v0_only());
   own_words const words{v2, protocol::own_v0_fetch(question)};
