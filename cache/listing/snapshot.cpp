@@ -86,6 +86,19 @@ bool is_another_life(const snapshot& former, const listing_answer& a, const diff
   return any;
 }
 
+std::optional<protocol::object_format> format_of(const std::vector<protocol::ref_record>& refs) {
+  auto const at = std::ranges::find_if(refs, [](auto const& r) { return !r.unborn; });
+  return at == refs.end() ? std::nullopt : std::optional(at->oid.format());
+}
+
+// A repository cannot change its format: the name stands for another one, whatever was asked. An answer without a value
+// tells nothing.
+bool is_of_another_format(const snapshot& former, const listing_answer& a) {
+  auto const was = format_of(former.table->refs());
+  auto const is = format_of(a.listing.refs);
+  return was && is && was != is;
+}
+
 snapshot make_next(const snapshot& former, const listing_answer& a) {
   snapshot next = former;
   next.updated = std::max(next.updated, a.asked_at);
@@ -214,6 +227,10 @@ applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, c
   if (!may_keep(former, a)) return {former, false, false, false};
   if (former && is_older(*former, a)) return {former, false, false, true};
   if (!former || begins_new_generation(*former, a)) return keep_first(former, key, a, c);
+  if (is_of_another_format(*former, a)) {
+    if (a.asked_at < former->updated) return {former, false, false, true};
+    return keep_first(former, key, a, c);
+  }
 
   auto const table = former->table->with_listing(a.question, a.listing.refs, a.asked_at);
   auto d = compare(*former->table, *table, a.question);

@@ -122,8 +122,8 @@ struct applied_listing {
 /// - an answer to a credential never goes into what is public: everybody would be shown what only some may see;
 /// - a new generation with nothing of the old one: `gone` and a success; an anonymous success after answers to
 /// credentials (private
-///   became public); `doubted`; none of at least min_tips_of_another_life tips is left, neither
-///   now nor on lease.
+///   became public); `doubted`; oids of another object format; none of at least min_tips_of_another_life tips is left,
+///   neither now nor on lease.
 /// A client is answered from the listing itself, never from `next`: the table may remember only a part of it.
 applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, const listing_answer& answer,
                               const clock& c);
