@@ -66,11 +66,13 @@ class git_process_database final : public object_database {
   }
 
   git_result<object_content> read(const object_id& oid) override {
-    auto const head = ask("info", oid);
+    auto const head = ask("contents", oid);
     if (!head) return head.error();
-    if (head->size > max_read_bytes) return "object " + oid.hex() + " is too large";
-    if (auto const again = ask("contents", oid); !again) return again.error();
-    auto bytes = reader_->read_exactly(head->size + 1, answer_end());
+    if (head->size > max_read_bytes) {
+      reader_.reset();  // rather than read what it is about to say
+      return "object " + oid.hex() + " is too large";
+    }
+    auto const bytes = reader_->read_exactly(head->size + 1, answer_end());
     if (!bytes) return failure(*std::exchange(reader_, nullptr), "cat-file", bytes.error());
     return object_content(bytes->data(), head->size);  // without the LF behind it
   }

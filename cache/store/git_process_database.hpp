@@ -13,13 +13,13 @@ namespace tankard::cache {
 
 struct git_process_limits {
   std::size_t max_memory = std::size_t{4} << 30;  ///< address space of one child
-  std::chrono::seconds answer{60};                ///< for one object
-  std::chrono::seconds walk{300};                 ///< for one walk of the history
+  std::chrono::seconds answer{30};                ///< for one object
+  std::chrono::seconds walk{60};                  ///< for one walk of the history
 };
 
 /// Thread-safe. REQUIRES: packs that are indexed now stay while the database lives (a store_lease).
 git_result<object_database_ptr> open_git_process_database(const std::filesystem::path& folder,
-                                                          const git_process_limits& limits = {});
+                                                          const git_process_limits& limits);
 /// Whether git would take the folder for a repository. Errors: store_errc::unreadable where the folder is at fault,
 /// else the system's own.
 boost::system::result<void> probe_git_directory(const std::filesystem::path& folder);

@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "cache/store/git_process_database.hpp"
 #include "cache/store/libgit2_database.hpp"
 
 namespace tankard::cache {
@@ -17,8 +16,11 @@ using protocol::object_id;
 
 constexpr int max_tag_depth = 16;  // tags of tags
 
+git_process_limits process_limits;  // written before there are threads
+
 git_result<object_database_ptr> open_database(const std::filesystem::path& folder, object_format format) {
-  return format == object_format::sha1 ? open_libgit2_database(folder) : open_git_process_database(folder);
+  return format == object_format::sha1 ? open_libgit2_database(folder)
+                                       : open_git_process_database(folder, process_limits);
 }
 
 /// What an annotated tag names: its first line is "object <oid>".
@@ -79,9 +81,12 @@ class idle_handles {
   std::list<std::unique_ptr<handle>> idle_;  // guarded by mu_
 };
 
-libgit2_runtime::libgit2_runtime() { start_libgit2(); }
+git_runtime::git_runtime(const git_process_limits& limits) {
+  process_limits = limits;
+  start_libgit2();
+}
 
-libgit2_runtime::~libgit2_runtime() {
+git_runtime::~git_runtime() {
   idle_handles::instance().forget(nullptr);
   end_libgit2();
 }

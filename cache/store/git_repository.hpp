@@ -12,17 +12,18 @@
 #include <unordered_set>
 #include <vector>
 
-#include "cache/store/object_database.hpp"
+#include "cache/store/git_process_database.hpp"
 
 namespace tankard::cache {
 
-/// Starts libgit2 and ends it with the last object. The composition root makes one before all else of the cache.
-class libgit2_runtime {
+/// What git_repository stands on: libgit2, which ends with the last of these, and the limits of git's processes, which
+/// the last one made has set. The composition root makes one before all else of the cache, and before threads.
+class git_runtime {
  public:
-  libgit2_runtime();
-  ~libgit2_runtime();
-  libgit2_runtime(const libgit2_runtime&) = delete;
-  libgit2_runtime& operator=(const libgit2_runtime&) = delete;
+  explicit git_runtime(const git_process_limits& limits = {});
+  ~git_runtime();
+  git_runtime(const git_runtime&) = delete;
+  git_runtime& operator=(const git_runtime&) = delete;
 };
 
 inline constexpr std::size_t max_idle_handles = 64;

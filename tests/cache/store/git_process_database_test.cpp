@@ -130,6 +130,18 @@ TEST_F(GitProcessDatabase, TakesItsProcessWithIt) {
   EXPECT_EQ(subprocess::running(), 0u);
 }
 
+TEST_F(GitProcessDatabase, WhatIsTooLargeIsNotReadAndTheNextQuestionIsAnswered) {
+  source.shell("head -c " + std::to_string(max_read_bytes + 1) + " /dev/zero > large");
+  source.git("add large");
+  auto const next = source.commit("two", "2");
+  auto const large = source.oid("main:large");
+  source.git("repack -q -a -d");
+  auto const database = open();
+  EXPECT_THAT(database->read(large).error(), testing::HasSubstr("too large"));
+  EXPECT_EQ(*database->kind_of(large), object_kind::blob);
+  EXPECT_TRUE(database->read(next));
+}
+
 TEST_F(GitProcessDatabase, AWalkThatIsSatisfiedEndsItsProcess) {
   for (int i = 0; i < 3; ++i) tip = source.commit("n", std::to_string(i));
   auto const database = open();

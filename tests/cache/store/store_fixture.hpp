@@ -108,7 +108,7 @@ class StoreFixture : public testing::Test {
     co_return co_await (*sink)->commit(std::move(wants));
   }
 
-  libgit2_runtime git2;
+  git_runtime git2;
   test::temp_dir root;
   test::temp_repo source;
   asio::io_context io;
