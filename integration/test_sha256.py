@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from support import pkt
-from support.gitrepo import typical
+from support.fault_proxy import Fault, Respond
+from support.gitrepo import Repository, typical
 from support.scene import Scene
 from support.tankard import Direct
 from test_shallow_partial import FROM_HERE, STATES, TestPartial, TestShallow, same  # noqa: F401  (they are run here too)
@@ -145,6 +146,55 @@ def test_what_was_never_fetched_is_refused_in_words(tankard, faults, git, projec
     faults.vanish()
     refused = git.fails("clone", tankard.url(project.path), tmp_path / "c")
     assert f"of {project.path} is not in the cache" in refused.err, refused
+
+
+def test_a_host_that_knows_no_version_2(tankard, faults, git, project, tmp_path):
+    """Its clients speak v0, and so does the sync, which says the format."""
+    class Old(Fault):
+        def answer(self, handler, record):
+            record.headers = [(n, v) for n, v in record.headers if n.lower() != "git-protocol"]
+            handler.forward(record)
+    faults.on(Old(), times=None)
+    warm(tankard, git, project, tmp_path)
+    project.add_commit()
+    mark = faults.mark()
+    fetch(git, tmp_path / "warm")
+    tankard.wait_quiet()
+    (asked,) = [r for r in faults.seen(since=mark) if r.kind == "fetch"]
+    assert b"object-format=sha256" in asked.body and b"command=" not in asked.body
+    faults.vanish()
+    clone(git, tankard.url(project.path), tmp_path / "offline", "--mirror")
+    git.same_content(project.folder, tmp_path / "offline", "refs/")
+
+
+def test_an_empty_repository(tankard, faults, git, host, tmp_path):
+    """Online and offline a clone has the format that one of the upstream has (v0 tells it of nothing that has no refs)."""
+    Repository(git, host.path("sha256/empty.git"), object_format="sha256")
+
+    def format_of(url, folder, protocol):
+        git.check("-c", f"protocol.version={protocol}", "clone", url, tmp_path / f"{folder}-{protocol}")
+        return git.check("rev-parse", "--show-object-format", cwd=tmp_path / f"{folder}-{protocol}")
+    direct = [format_of(f"{host.url}/sha256/empty.git", "direct", protocol) for protocol in PROTOCOLS]
+    for state in ("online", "offline"):
+        assert [format_of(tankard.url("sha256/empty.git"), state, protocol) for protocol in PROTOCOLS] == direct
+        tankard.switch(False)
+
+
+def test_questions_of_tankards_own_are_asked_in_its_format(tankard, faults, git, project, tmp_path):
+    """An anonymous client is refused what he asks: whether all are, tankard asks in words that the upstream answers."""
+    url = tankard.url(project.path)
+    git.ls_remote(url)
+    faults.on(Respond(403), kind="fetch", times=1)
+    mark = faults.mark()
+    git.fails("clone", url, tmp_path / "refused")
+    own = [r for r in faults.seen(since=mark) if r.kind == "ls-refs"][-1]
+    assert b"object-format=sha256" in own.body and b"tankard/" in own.body, own
+    log = tankard.log_mark()
+    clone(git, url, tmp_path / "c", "--mirror")
+    assert set(tankard.outcomes("ls_refs", since=log)) <= {"miss", "revalidated"}, "the repository does not count as away"
+    tankard.wait_stored()
+    faults.vanish()
+    clone(git, tankard.url(project.path), tmp_path / "offline", "--mirror")
 
 
 class TestReachability:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cache/listing/ref_scope.hpp"
+#include "protocol/advertisement.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -213,6 +214,14 @@ bool is_stale(const snapshot& s, const protocol::ls_refs_request& question, bool
               boot_clock::duration ttl, const clock& c) {
   auto const since = s.table->knows(question, empty_lists_all);
   return !since || is_over(*since, s, ttl, c);
+}
+
+protocol::object_format object_format_of(const snapshot& s) {
+  if (auto const shown = format_of(s.table->refs())) return *shown;
+  if (!s.advertisement) return protocol::object_format::sha1;
+  auto const parsed = protocol::parse_advertisement(*s.advertisement->body);
+  auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
+  return v2 != nullptr ? v2->format() : protocol::object_format::sha1;
 }
 
 snapshot empty_snapshot(const repo_key& key) {

@@ -95,6 +95,9 @@ bool is_stale(const snapshot& s, boot_clock::duration ttl, const clock& c) noexc
 bool is_stale(const snapshot& s, const protocol::ls_refs_request& question, bool empty_lists_all,
               boot_clock::duration ttl, const clock& c);
 
+/// What its refs show, or else its advertisement says; SHA-1 where nothing is known.
+protocol::object_format object_format_of(const snapshot& s);
+
 /// A repository of which nothing is known: a new generation.
 snapshot empty_snapshot(const repo_key& key);
 

@@ -369,6 +369,18 @@ TEST_F(Snapshot, AnotherObjectFormatIsAnotherLifeHoweverLittleIsListed) {
   EXPECT_TRUE(late.older && !late.kept);
 }
 
+TEST_F(Snapshot, TellsItsObjectFormatByItsRefsOrElseByItsAdvertisement) {
+  using enum protocol::object_format;
+  auto const wide = protocol::ref_record{.name = "refs/heads/b0", .oid = *object_id::from_hex(std::string(64, 'b'))};
+  auto const told = text(std::string("000eversion 2\n0019object-format=sha256\n0000"));
+  EXPECT_EQ(object_format_of(empty_snapshot(key)), sha1);
+  EXPECT_EQ(object_format_of(*clone({unborn_head(), wide})), sha256);
+  EXPECT_EQ(object_format_of(*clone(branches(1))), sha1);
+  EXPECT_EQ(object_format_of(*with_advertisement(nullptr, key, told, c.now())), sha256);
+  EXPECT_EQ(object_format_of(*with_advertisement(clone(branches(1)), key, told, c.now())), sha1) << "refs say more";
+  EXPECT_EQ(object_format_of(*with_advertisement(nullptr, key, text("nonsense"), c.now())), sha1);
+}
+
 TEST_F(Snapshot, AdvertisementsAreRemembered) {
   auto const s = with_advertisement(nullptr, key, text("caps"), c.now());
   ASSERT_TRUE(s && s->advertisement);
