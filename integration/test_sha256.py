@@ -180,6 +180,24 @@ def test_an_empty_repository(tankard, faults, git, host, tmp_path):
         tankard.switch(False)
 
 
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_a_listing_asked_for_in_the_other_format_harms_nobody(tankard, faults, host, git, tmp_path, object_format):
+    """git hangs up on it. That tells nothing of the host, and from memory nothing is made up."""
+    path = f"other/{object_format}.git"
+    typical(git, host.path(path), object_format=object_format)
+    other = pkt.ls_refs("refs/heads/", object_format={"sha1": "sha256", "sha256": "sha1"}[object_format])
+    listing = git.ls_remote(tankard.url(path))
+    for _ in range(10):
+        through, direct = (client.command(path, other) for client in (tankard, Direct(host.port)))
+        assert (through.status, through.body) == (direct.status, direct.body)
+    log = tankard.log_mark()
+    assert git.ls_remote(tankard.url(path)) == listing
+    assert tankard.outcomes("ls_refs", since=log) == ["revalidated"]
+    faults.vanish()
+    assert b"ERR tankard: no cached ls-refs available" in tankard.command(path, other).body
+    assert git.ls_remote(tankard.url(path)) == listing
+
+
 def test_questions_of_tankards_own_are_asked_in_its_format(tankard, faults, git, project, tmp_path):
     """An anonymous client is refused what he asks: whether all are, tankard asks in words that the upstream answers."""
     url = tankard.url(project.path)

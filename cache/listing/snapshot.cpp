@@ -95,7 +95,7 @@ std::optional<protocol::object_format> format_of(const std::vector<protocol::ref
 // A repository cannot change its format: the name stands for another one, whatever was asked. An answer without a value
 // tells nothing.
 bool is_of_another_format(const snapshot& former, const listing_answer& a) {
-  auto const was = format_of(former.table->refs());
+  auto const was = shown_format(former);
   auto const is = format_of(a.listing.refs);
   return was && is && was != is;
 }
@@ -216,12 +216,18 @@ bool is_stale(const snapshot& s, const protocol::ls_refs_request& question, bool
   return !since || is_over(*since, s, ttl, c);
 }
 
-protocol::object_format object_format_of(const snapshot& s) {
-  if (auto const shown = format_of(s.table->refs())) return *shown;
-  if (!s.advertisement) return protocol::object_format::sha1;
+std::optional<protocol::object_format> shown_format(const snapshot& s) { return format_of(s.table->refs()); }
+
+std::optional<protocol::object_format> advertised_format(const snapshot& s) {
+  if (!s.advertisement) return std::nullopt;
   auto const parsed = protocol::parse_advertisement(*s.advertisement->body);
   auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
-  return v2 != nullptr ? v2->format() : protocol::object_format::sha1;
+  return v2 != nullptr ? std::optional(v2->format()) : std::nullopt;
+}
+
+protocol::object_format object_format_of(const snapshot& s) {
+  if (auto const shown = shown_format(s)) return *shown;
+  return advertised_format(s).value_or(protocol::object_format::sha1);
 }
 
 snapshot empty_snapshot(const repo_key& key) {

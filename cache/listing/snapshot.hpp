@@ -95,6 +95,9 @@ bool is_stale(const snapshot& s, boot_clock::duration ttl, const clock& c) noexc
 bool is_stale(const snapshot& s, const protocol::ls_refs_request& question, bool empty_lists_all,
               boot_clock::duration ttl, const clock& c);
 
+/// The object format as its refs show it, and as its v2 advertisement says it; nullopt where there are none.
+std::optional<protocol::object_format> shown_format(const snapshot& s);
+std::optional<protocol::object_format> advertised_format(const snapshot& s);
 /// What its refs show, or else its advertisement says; SHA-1 where nothing is known.
 protocol::object_format object_format_of(const snapshot& s);
 
