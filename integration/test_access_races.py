@@ -197,7 +197,7 @@ class TestTooLate:
     @pytest.mark.parametrize("when", ["upstream is slow", "upstream is away"])
     def test_who_is_refused_while_his_listing_is_made_is_not_given_it(self, run_tankard, host, faults, ann, bob, secret, when):
         """A listing out of memory that shows what the store can serve waits for the store to be opened."""
-        tankard = run_tankard(settings={"ls_refs.patience": "200ms"})
+        tankard = run_tankard(settings={"ls_refs.patience": "2s"})
         for one in (ann, bob):
             visit(tankard, secret, one)
         tankard.wait_stored()

@@ -216,7 +216,7 @@ def test_the_first_clone_streams(tankard, faults, project):
         assert answer.whole and got.endswith(b"0000")
 
 
-def test_a_sha256_repository_passes_through(tankard, git, new_repository, tmp_path):
+def test_a_sha256_repository_of_one_commit(tankard, git, new_repository, tmp_path):
     git.check("init", "--object-format=sha256", tmp_path / "work")
     (tmp_path / "work" / "file").write_text("sha256\n")
     git.check("add", "file", cwd=tmp_path / "work")

@@ -2,6 +2,7 @@
 import pytest
 
 from support.fault_proxy import Gate, HoldBody, Truncate
+from support.gitrepo import typical
 from support.upstream import PASSWORD, USER
 
 SHALLOW = ("--depth", "1")
@@ -34,6 +35,16 @@ def test_the_second_part_within_a_day_makes_a_store(run_tankard, clock, faults, 
         part(tankard, name, *other)
     git.check("clone", "--bare", tankard.url(project.path), tmp_path / "whole")
     git.same_content(project.folder, tmp_path / "whole")
+
+
+def test_of_sha256_too(run_tankard, faults, git, host, tmp_path):
+    repository = typical(git, host.path("sha256/parts.git"), object_format="sha256")
+    tankard = run_tankard(settings={f"upstream.{faults.name}.mirror.policy": "always"})
+    git.check("clone", "--bare", *SHALLOW, tankard.url("sha256/parts.git"), tmp_path / "one")
+    tankard.wait_stored()
+    faults.vanish()
+    git.check("clone", "--bare", tankard.url("sha256/parts.git"), tmp_path / "whole")
+    git.same_content(repository.folder, tmp_path / "whole")
 
 
 def test_what_comes_together_or_a_day_later_is_one_use(run_tankard, clock, faults, part):

@@ -10,9 +10,9 @@ STATES = ("stored", "offline")
 FROM_HERE = {"local", "hit"}  # outcomes of what the upstream is not asked for
 
 
-def project(git, folder):
+def project(git, folder, **options):
     """Branches and tags over a history with a merge, small and large files, folders, and a specification for sparse checkouts."""
-    repository = Repository(git, folder).history(40)
+    repository = Repository(git, folder, **options).history(40)
     files = {"large.bin": bytes(range(256)) * 40, "deep/er/still/leaf.txt": b"leaf\n", ".sparse": b"/deep/\n"}
     fast_import(git, folder, [
         commit("refs/heads/side", 50, files, parent=repository.oid("main~5")),

@@ -60,7 +60,6 @@ enum class reason : std::uint8_t {
   unsupported_argument,
   store_lacks,
   not_clone_shaped,
-  sha256_store,
   too_large_listing,
   // refusals
   malformed,

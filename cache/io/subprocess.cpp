@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
@@ -24,23 +23,6 @@ using namespace std::chrono_literals;
 constexpr auto kill_grace = 2s;
 constexpr std::size_t stderr_chunk = 4096;
 
-std::atomic<std::size_t> running_children{0};
-
-/// One line that is safe to show: control characters (C0, DEL, C1 in UTF-8) and runs of blanks become one blank.
-std::string printable(std::string_view in) {
-  std::string out;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    auto const c = static_cast<unsigned char>(in[i]);
-    bool const c1 = c == 0xc2 && i + 1 < in.size() && (static_cast<unsigned char>(in[i + 1]) & 0xe0) == 0x80;
-    if (c1) ++i;
-    bool const blank = c1 || c <= 0x20 || c == 0x7f;
-    if (!blank) out += in[i];
-    if (blank && !out.empty() && out.back() != ' ') out += ' ';
-  }
-  if (!out.empty() && out.back() == ' ') out.pop_back();
-  return out;
-}
-
 }  // namespace
 
 // Kept alive by the pending wait on the pidfd, so that the child is reaped whoever has gone by then.
@@ -55,12 +37,12 @@ struct subprocess::impl : std::enable_shared_from_this<impl> {
         ended(ex, wake_timer::time_point::max()),
         grace(ex) {
     if (s.in.get() >= 0) in.assign(s.in.release());
-    running_children.fetch_add(1);
+    detail::child_started();
   }
   ~impl() {
     if (!status) {  // the context went away before the child did
       detail::kill_and_reap(pid, pidfd.native_handle());
-      running_children.fetch_sub(1);
+      detail::child_reaped();
     }
   }
 
@@ -72,7 +54,7 @@ struct subprocess::impl : std::enable_shared_from_this<impl> {
   void on_readable() {
     status = detail::try_reap(pid, pidfd.native_handle());
     if (!status) return watch();
-    running_children.fetch_sub(1);
+    detail::child_reaped();
     take_last_words();
     grace.cancel();
     ended.cancel();
@@ -218,11 +200,11 @@ std::chrono::nanoseconds subprocess::cpu_time() const noexcept {
 std::string subprocess::stderr_tail() const {
   std::string_view tail = impl_->tail;
   if (tail.size() > impl_->tail_limit) tail.remove_prefix(tail.size() - impl_->tail_limit);
-  return printable(tail);
+  return detail::printable(tail);
 }
 
 std::uint64_t subprocess::stderr_bytes() const noexcept { return impl_->written; }
 
-std::size_t subprocess::running() noexcept { return running_children.load(); }
+std::size_t subprocess::running() noexcept { return detail::children_running(); }
 
 }  // namespace tankard::cache

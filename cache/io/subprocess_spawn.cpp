@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 
@@ -16,6 +17,8 @@ namespace tankard::cache::detail {
 namespace {
 
 constexpr int pipe_capacity = 256 * 1024;
+
+std::atomic<std::size_t> running{0};
 
 error_code last_error(int number = errno) { return {number, boost::system::system_category()}; }
 
@@ -178,6 +181,24 @@ void kill_and_reap(pid_t pid, int pidfd) noexcept {
   pollfd p{pidfd, POLLIN, 0};
   (void)::poll(&p, 1, 5000);
   (void)try_reap(pid, pidfd);
+}
+
+void child_started() noexcept { running.fetch_add(1); }
+void child_reaped() noexcept { running.fetch_sub(1); }
+std::size_t children_running() noexcept { return running.load(); }
+
+std::string printable(std::string_view in) {
+  std::string out;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    auto const c = static_cast<unsigned char>(in[i]);
+    bool const c1 = c == 0xc2 && i + 1 < in.size() && (static_cast<unsigned char>(in[i + 1]) & 0xe0) == 0x80;
+    if (c1) ++i;
+    bool const blank = c1 || c <= 0x20 || c == 0x7f;
+    if (!blank) out += in[i];
+    if (blank && !out.empty() && out.back() != ' ') out += ' ';
+  }
+  if (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
 }
 
 }  // namespace tankard::cache::detail

@@ -1,9 +1,11 @@
 #pragma once
-// The system calls behind subprocess: pipes, posix_spawn, pidfd. Thread-safe; no state.
+// What subprocess and blocking_child have in common: pipes, posix_spawn, pidfd, the count of children. Thread-safe.
 
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "cache/io/subprocess.hpp"
 #include "cache/io/unique_fd.hpp"
@@ -24,5 +26,13 @@ std::optional<exit_status> try_reap(pid_t pid, int pidfd) noexcept;
 
 /// SIGKILL to the group, then waits for the end, five seconds at most.
 void kill_and_reap(pid_t pid, int pidfd) noexcept;
+
+/// Children that have not been reaped yet; whoever spawned one says so.
+void child_started() noexcept;
+void child_reaped() noexcept;
+std::size_t children_running() noexcept;
+
+/// One line that is safe to show: control characters (C0, DEL, C1 in UTF-8) and runs of blanks become one blank.
+std::string printable(std::string_view in);
 
 }  // namespace tankard::cache::detail

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cache/listing/ref_scope.hpp"
+#include "protocol/advertisement.hpp"
 
 namespace tankard::cache {
 namespace {
@@ -84,6 +85,19 @@ bool is_another_life(const snapshot& former, const listing_answer& a, const diff
     if (is_leased_tip(former, r.oid, c)) return false;
   }
   return any;
+}
+
+std::optional<protocol::object_format> format_of(const std::vector<protocol::ref_record>& refs) {
+  auto const at = std::ranges::find_if(refs, [](auto const& r) { return !r.unborn; });
+  return at == refs.end() ? std::nullopt : std::optional(at->oid.format());
+}
+
+// A repository cannot change its format: the name stands for another one, whatever was asked. An answer without a value
+// tells nothing.
+bool is_of_another_format(const snapshot& former, const listing_answer& a) {
+  auto const was = shown_format(former);
+  auto const is = format_of(a.listing.refs);
+  return was && is && was != is;
 }
 
 snapshot make_next(const snapshot& former, const listing_answer& a) {
@@ -202,6 +216,20 @@ bool is_stale(const snapshot& s, const protocol::ls_refs_request& question, bool
   return !since || is_over(*since, s, ttl, c);
 }
 
+std::optional<protocol::object_format> shown_format(const snapshot& s) { return format_of(s.table->refs()); }
+
+std::optional<protocol::object_format> advertised_format(const snapshot& s) {
+  if (!s.advertisement) return std::nullopt;
+  auto const parsed = protocol::parse_advertisement(*s.advertisement->body);
+  auto const* v2 = parsed ? std::get_if<protocol::v2_advertisement>(&*parsed) : nullptr;
+  return v2 != nullptr ? std::optional(v2->format()) : std::nullopt;
+}
+
+protocol::object_format object_format_of(const snapshot& s) {
+  if (auto const shown = shown_format(s)) return *shown;
+  return advertised_format(s).value_or(protocol::object_format::sha1);
+}
+
 snapshot empty_snapshot(const repo_key& key) {
   snapshot s;
   s.key = key;
@@ -214,6 +242,10 @@ applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, c
   if (!may_keep(former, a)) return {former, false, false, false};
   if (former && is_older(*former, a)) return {former, false, false, true};
   if (!former || begins_new_generation(*former, a)) return keep_first(former, key, a, c);
+  if (is_of_another_format(*former, a)) {
+    if (a.asked_at < former->updated) return {former, false, false, true};
+    return keep_first(former, key, a, c);
+  }
 
   auto const table = former->table->with_listing(a.question, a.listing.refs, a.asked_at);
   auto d = compare(*former->table, *table, a.question);

@@ -95,6 +95,12 @@ bool is_stale(const snapshot& s, boot_clock::duration ttl, const clock& c) noexc
 bool is_stale(const snapshot& s, const protocol::ls_refs_request& question, bool empty_lists_all,
               boot_clock::duration ttl, const clock& c);
 
+/// The object format as its refs show it, and as its v2 advertisement says it; nullopt where there are none.
+std::optional<protocol::object_format> shown_format(const snapshot& s);
+std::optional<protocol::object_format> advertised_format(const snapshot& s);
+/// What its refs show, or else its advertisement says; SHA-1 where nothing is known.
+protocol::object_format object_format_of(const snapshot& s);
+
 /// A repository of which nothing is known: a new generation.
 snapshot empty_snapshot(const repo_key& key);
 
@@ -122,8 +128,8 @@ struct applied_listing {
 /// - an answer to a credential never goes into what is public: everybody would be shown what only some may see;
 /// - a new generation with nothing of the old one: `gone` and a success; an anonymous success after answers to
 /// credentials (private
-///   became public); `doubted`; none of at least min_tips_of_another_life tips is left, neither
-///   now nor on lease.
+///   became public); `doubted`; oids of another object format; none of at least min_tips_of_another_life tips is left,
+///   neither now nor on lease.
 /// A client is answered from the listing itself, never from `next`: the table may remember only a part of it.
 applied_listing apply_listing(const snapshot_ptr& former, const repo_key& key, const listing_answer& answer,
                               const clock& c);

@@ -56,8 +56,7 @@ awaitable<ingest_result<void>> store_ingest::sync_sink::take_in(std::vector<prot
   if (!indexed) co_return indexed.error();
   if (wants.empty()) co_return std::string("no wants to verify");
   for (auto const& want : wants)
-    if (want.format() != protocol::object_format::sha1)
-      co_return make_error_code(store_errc::unsupported_format).message();
+    if (want.format() != store_->format()) co_return make_error_code(store_errc::other_format).message();
   co_return co_await owner_.take_in(store_, staging_.path() / "objects", std::move(wants));
 }
 

@@ -9,7 +9,7 @@
 namespace tankard::cache {
 namespace {
 
-constexpr std::size_t trailer_size = 20;
+constexpr std::size_t trailer_size = 20;  // of SHA-1, which is the shorter one
 
 std::string sentence(const char* what, int number) {
   if (number == ENOSPC || number == EDQUOT) return std::string(what) + ": disk full";

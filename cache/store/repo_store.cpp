@@ -27,6 +27,7 @@ boost::system::result<std::shared_ptr<repo_store>> repo_store::open(const std::f
 const std::filesystem::path& repo_store::folder() const noexcept { return impl_->folder; }
 const repo_key& repo_store::key() const noexcept { return impl_->key; }
 const std::string& repo_store::generation() const noexcept { return impl_->generation; }
+protocol::object_format repo_store::format() const noexcept { return impl_->format; }
 store_view repo_store::view() const { return impl_->seen(); }
 std::uint64_t repo_store::disk_bytes() const { return bytes_below(impl_->folder); }
 std::vector<object_id> repo_store::not_servable(const std::vector<object_id>& wants) const {
@@ -70,14 +71,20 @@ boost::system::result<void> repo_store::impl::load() {
   auto parsed_head = parse_head(*head_bytes);
   if (!refs || !parsed_head) return store_errc::damaged_refs;
 
+  auto const config_bytes = read(config_file);
+  if (!config_bytes) return damage_or(config_bytes.error(), store_errc::unreadable);
+  format = format_of_config(*config_bytes);
+  if (!tips->empty() && tips->front().format() != format) return store_errc::unreadable;
+
   auto const packs = folder / "objects" / "pack";
-  if (auto const sound = check_packs(packs); !sound) return sound.error();
-  auto const missing = not_indexed(packs, *tips);
+  if (auto const sound = check_packs(packs, format); !sound) return sound.error();
+  auto const missing = not_indexed(packs, *tips, format);
   if (!missing) return missing.error();
   if (!missing->empty()) return store_errc::missing_object;
-  if (auto const git = git_repository::probe(folder); !git) return git.error();
+  if (auto const git = git_repository::probe(folder, format); !git) return git.error();
   auto all = std::make_shared<oid_set>(tips->begin(), tips->end());
-  if (!std::ranges::all_of(*refs, [&](auto const& r) { return all->contains(r.second.oid); }))
+  bool const head_fits = !parsed_head->oid || parsed_head->oid->format() == format;
+  if (!head_fits || !std::ranges::all_of(*refs, [&](auto const& r) { return all->contains(r.second.oid); }))
     return store_errc::damaged_refs;  // a ref may only show what is in the ledger
 
   if (parsed_head->oid) refs->insert_or_assign(std::string(head_file), shown_value{*parsed_head->oid, std::nullopt});
@@ -124,7 +131,7 @@ boost::system::result<void> repo_store::impl::publish(const ref_table& table,
                                                       const std::vector<std::string>& prefixes) {
   std::lock_guard const alone(writing);
   auto const v = seen();
-  auto const git = git_repository::open(folder, pack_version);
+  auto const git = objects();
   if (!git) return store_errc::unreadable;
   auto refs = std::make_shared<ref_values>();
   for (auto const& record : table.refs()) {

@@ -49,19 +49,20 @@ class repo_store {
   const std::filesystem::path& folder() const noexcept;
   const repo_key& key() const noexcept;
   const std::string& generation() const noexcept;
+  protocol::object_format format() const noexcept;
   store_view view() const;
 
-  /// Blocking (libgit2). Those of `wants` that are neither a verified tip nor a commit, tree or blob
+  /// Blocking (libgit2, or git). Those of `wants` that are neither a verified tip nor a commit, tree or blob
   /// reachable from one. Annotated tags count only where they are verified tips themselves. At most max_walked_wants
   /// commits are looked for in the history; others that are no tips count as not servable. Trees and blobs beyond the
   /// first max_walk_objects of a history count as not servable.
   std::vector<protocol::object_id> not_servable(const std::vector<protocol::object_id>& wants) const;
-  /// Blocking (libgit2). Those of `wants` that are neither one of `tips` nor a commit, tree or blob reachable from
-  /// one of them, in their order; within the same limits.
+  /// Blocking (libgit2, or git). Those of `wants` that are neither one of `tips` nor a commit, tree or blob reachable
+  /// from one of them, in their order; within the same limits.
   std::vector<protocol::object_id> unreachable(const std::vector<protocol::object_id>& wants,
                                                const std::vector<protocol::object_id>& tips) const;
-  /// Blocking (libgit2). Those of `oids` whose object is in the packs as they are on disk now, in their order. That it
-  /// is there says nothing of its history: see store_ingest::verify_present.
+  /// Blocking (libgit2, or git). Those of `oids` whose object is in the packs as they are on disk now, in their order.
+  /// That it is there says nothing of its history: see store_ingest::verify_present.
   std::vector<protocol::object_id> existing(const std::vector<protocol::object_id>& oids) const;
 
   /// Blocking. Rewrites packed-refs and HEAD whole, so that each ref of `table` in a mirrored namespace shows its

@@ -36,7 +36,8 @@ struct repo_store::impl {
   const std::filesystem::path folder;
   const repo_key key;
   const std::string generation;
-  std::atomic<std::uint64_t> pack_version{1};  ///< grows when packs came or went
+  protocol::object_format format = protocol::object_format::sha1;  ///< as load() found it; constant from then on
+  std::atomic<std::uint64_t> pack_version{1};                      ///< grows when packs came or went
 
   // Writers of ledger and refs, one after the other; held over file writes on pool threads, never over a wait of a
   // coroutine.
@@ -85,6 +86,7 @@ struct repo_store::impl {
   bool drop_replaced(const std::shared_ptr<const oid_set>& verified);
   void keep_replaced();  ///< they become packs like any other
 
+  git_result<git_repository> objects() const { return git_repository::open(folder, pack_version, format); }
   store_lease lease() const {
     std::lock_guard const lock(mu);
     return readers;

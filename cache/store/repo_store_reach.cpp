@@ -126,7 +126,7 @@ git_result<std::shared_ptr<const repo_store::impl::tip_list>> repo_store::impl::
 repo_store::impl::tip_list repo_store::impl::beyond(const tip_list& wants, const commits_of& from) const {
   auto const held = lease();
   for (int attempt = 0; attempt < 2 && !wants.empty(); ++attempt) {
-    auto git = git_repository::open(folder, pack_version);
+    auto git = objects();
     if (!git) continue;
     auto const anchors = from(*git);
     if (anchors)
@@ -159,7 +159,7 @@ repo_store::impl::tip_list repo_store::impl::unreachable(const tip_list& wants, 
 repo_store::impl::tip_list repo_store::impl::existing(const tip_list& oids) const {
   tip_list out;
   auto const held = lease();
-  auto const git = git_repository::open(folder, pack_version);
+  auto const git = objects();
   if (!git || !git->refresh()) return out;
   std::ranges::copy_if(oids, std::back_inserter(out), [&](auto const& oid) { return git->has(oid); });
   return out;

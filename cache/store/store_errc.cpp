@@ -19,8 +19,8 @@ class category final : public boost::system::error_category {
         return "a verified tip is missing";
       case store_errc::wrong_key:
         return "the folder is another repository's";
-      case store_errc::unsupported_format:
-        return "only SHA-1 repositories are stored";
+      case store_errc::other_format:
+        return "an object is of another format than the store";
       case store_errc::unreadable:
         return "the repository cannot be read";
       case store_errc::repacked:

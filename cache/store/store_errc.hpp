@@ -17,9 +17,9 @@ enum class store_errc {
   missing_object,
   /// The folder is another repository's.
   wrong_key,
-  /// An object format other than SHA-1: such repositories are not stored.
-  unsupported_format,
-  /// libgit2 cannot open the folder or read an object.
+  /// Objects of another format (SHA-1, SHA-256) than the others.
+  other_format,
+  /// libgit2, or git, cannot open the folder or read an object.
   unreadable,
   /// No damage: packs went while something was verified against them. To be verified again.
   repacked,

@@ -16,6 +16,9 @@ constexpr std::string_view ledger_header = "tankard ledger 1\n";
 constexpr std::string_view ledger_sum = "sha256 ";
 constexpr std::string_view refs_header = "# pack-refs with: peeled fully-peeled sorted tankard-sha256=";
 constexpr std::string_view symref_header = "ref: ";
+constexpr std::string_view sha1_head = "[core]\n\trepositoryformatversion = 0\n";
+constexpr std::string_view sha256_head =
+    "[extensions]\n\tobjectFormat = sha256\n[core]\n\trepositoryformatversion = 1\n";
 
 std::string sha256_hex(std::string_view bytes) {
   std::array<unsigned char, 32> digest{};
@@ -38,17 +41,11 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
-std::optional<object_id> sha1(std::string_view hex) {
-  auto const oid = object_id::from_hex(hex);
-  if (!oid || oid->format() != protocol::object_format::sha1) return std::nullopt;
-  return *oid;
-}
-
 }  // namespace
 
 std::string write_ledger(const std::vector<object_id>& tips) {
   std::string out(ledger_header);
-  out.reserve(out.size() + tips.size() * 41 + 80);
+  out.reserve(out.size() + tips.size() * (tips.empty() ? 0 : protocol::hex_size(tips.front().format()) + 1) + 80);
   for (auto const& tip : tips) out.append(tip.hex()) += '\n';
   auto const sum = sha256_hex(out);
   return out.append(ledger_sum).append(sum) += '\n';
@@ -66,7 +63,7 @@ boost::system::result<std::vector<object_id>> parse_ledger(std::string_view text
   while (auto const line = take_line(body)) {
     auto const oid = object_id::from_hex(*line);
     if (!oid) return store_errc::damaged_ledger;
-    if (oid->format() != protocol::object_format::sha1) return store_errc::unsupported_format;
+    if (!tips.empty() && oid->format() != tips.front().format()) return store_errc::other_format;
     tips.push_back(*oid);
   }
   return tips;
@@ -91,14 +88,17 @@ boost::system::result<ref_values> parse_packed_refs(std::string_view text) {
   ref_values refs;
   auto last = refs.end();
   while (auto const line = take_line(text)) {
-    bool const peeled = line->starts_with('^');
-    auto const oid = sha1(line->substr(peeled ? 1 : 0, 40));
-    if (!oid || (peeled && (last == refs.end() || line->size() != 41))) return store_errc::damaged_refs;
-    if (peeled) {
-      last->second.peeled = *oid;
+    if (line->starts_with('^')) {
+      auto const peeled = object_id::from_hex(line->substr(1));
+      bool const fits = peeled && last != refs.end() && peeled->format() == last->second.oid.format();
+      if (!fits) return store_errc::damaged_refs;
+      last->second.peeled = *peeled;
       continue;
     }
-    auto const name = line->size() > 41 && (*line)[40] == ' ' ? line->substr(41) : std::string_view{};
+    auto const space = line->find(' ');
+    auto const oid = object_id::from_hex(line->substr(0, space));
+    if (!oid) return store_errc::damaged_refs;
+    auto const name = space != line->npos ? line->substr(space + 1) : std::string_view{};
     bool const in_order = refs.empty() || last->first < name;
     if (!in_order || !protocol::is_valid_ref_name(name)) return store_errc::damaged_refs;
     last = refs.emplace_hint(refs.end(), std::string(name), shown_value{*oid, std::nullopt});
@@ -114,7 +114,7 @@ std::string write_head(const head_value& head) {
 boost::system::result<head_value> parse_head(std::string_view text) {
   auto line = take_line(text);
   if (!line || !text.empty()) return store_errc::damaged_refs;
-  if (auto const oid = sha1(*line)) return head_value{{}, *oid};
+  if (auto const oid = object_id::from_hex(*line)) return head_value{{}, *oid};
   if (!take_prefix(*line, symref_header) || !protocol::is_valid_ref_name(*line)) return store_errc::damaged_refs;
   return head_value{std::string(*line), std::nullopt};
 }
@@ -129,11 +129,11 @@ std::optional<named_store> parse_key_text(std::string_view text) {
   return named_store{{std::string(*upstream), std::string(*path)}, std::string(*generation)};
 }
 
-std::string_view store_config() noexcept {
+std::string store_config(protocol::object_format format) {
+  bool const sha256 = format == protocol::object_format::sha256;
   // Complete, so that nothing depends on git's defaults. Children are told memory, threads and the safe directory by
   // `-c`.
-  return "[core]\n"
-         "\trepositoryformatversion = 0\n"
+  return std::string(sha256 ? sha256_head : sha1_head) +
          "\tbare = true\n"
          "\tlogAllRefUpdates = false\n"
          "\thooksPath = /dev/null\n"
@@ -158,6 +158,10 @@ std::string_view store_config() noexcept {
          "\tthreads = 1\n"
          "\twindowMemory = 64m\n"
          "\twriteReverseIndex = true\n";
+}
+
+protocol::object_format format_of_config(std::string_view text) noexcept {
+  return text.starts_with(sha256_head) ? protocol::object_format::sha256 : protocol::object_format::sha1;
 }
 
 }  // namespace tankard::cache

@@ -22,7 +22,7 @@ inline constexpr std::size_t max_store_file = std::size_t{512} << 20;
 
 /// A header, one oid per line in the order of entry, and the SHA-256 of what is before it.
 std::string write_ledger(const std::vector<protocol::object_id>& tips);
-/// Errors: damaged_ledger, unsupported_format (an oid that is not SHA-1).
+/// Errors: damaged_ledger, other_format (oids of two formats).
 boost::system::result<std::vector<protocol::object_id>> parse_ledger(std::string_view text);
 
 /// git's own format, complete, sorted, peeled. The checksum is a trait of the header, which git and libgit2 skip as
@@ -45,6 +45,8 @@ struct named_store {
   std::string generation;
 };
 std::optional<named_store> parse_key_text(std::string_view text);
-std::string_view store_config() noexcept;
+std::string store_config(protocol::object_format format);
+/// The format that a config of ours names.
+protocol::object_format format_of_config(std::string_view text) noexcept;
 
 }  // namespace tankard::cache

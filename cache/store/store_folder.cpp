@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using boost::system::error_code;
 
-constexpr std::size_t digest_size = 20;
 constexpr std::size_t pack_header_size = 12;
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
@@ -77,13 +76,13 @@ boost::system::result<void> move_pack(const fs::path& pack, const fs::path& to) 
 
 }  // namespace
 
-boost::system::result<void> make_bare_repository(const fs::path& folder) {
+boost::system::result<void> make_bare_repository(const fs::path& folder, protocol::object_format format) {
   std::error_code ec;
   for (auto const* sub : {"objects/pack", "objects/info", "refs/heads", "refs/tags"}) {
     fs::create_directories(folder / sub, ec);
     if (ec) return error_code(ec);
   }
-  auto made = write_file_atomically(folder / config_file, store_config());
+  auto made = write_file_atomically(folder / config_file, store_config(format));
   if (made) made = write_file_atomically(folder / head_file, write_head({"refs/heads/main", std::nullopt}));
   if (made) made = write_file_atomically(folder / packed_refs_file, write_packed_refs({}));
   return made;
@@ -98,22 +97,22 @@ boost::system::result<std::vector<fs::path>> files_of(const fs::path& folder, st
   return out;
 }
 
-boost::system::result<std::string> pack_digest(const fs::path& pack) {
+boost::system::result<std::string> pack_digest(const fs::path& pack, protocol::object_format format) {
   auto const header = read_at(pack, 0, pack_header_size);
   if (!header) return header.error();
-  auto const raw = read_at(pack, -static_cast<off_t>(digest_size), digest_size);
+  auto const raw = read_at(pack, -static_cast<off_t>(raw_size(format)), raw_size(format));
   if (!raw) return raw.error();
   if (!is_pack_header(*header) || raw->empty()) return store_errc::damaged_pack;
   return protocol::object_id::from_raw(std::as_bytes(std::span(*raw)))->hex();
 }
 
-boost::system::result<void> check_packs(const fs::path& pack_folder) {
+boost::system::result<void> check_packs(const fs::path& pack_folder, protocol::object_format format) {
   auto const indexes = files_of(pack_folder, ".idx");
   if (!indexes) return indexes.error();
   for (auto const& idx : *indexes) {
-    auto const named = read_at(idx, -2 * static_cast<off_t>(digest_size), digest_size);
+    auto const named = read_at(idx, -2 * static_cast<off_t>(raw_size(format)), raw_size(format));
     if (!named) return named.error();
-    auto const digest = pack_digest(with_extension(idx, ".pack"));
+    auto const digest = pack_digest(with_extension(idx, ".pack"), format);
     if (!digest) return digest.error();
     auto const expected = protocol::object_id::from_raw(std::as_bytes(std::span(*named)));
     if (!expected || expected->hex() != *digest) return store_errc::damaged_pack;

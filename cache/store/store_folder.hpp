@@ -9,10 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/object_id.hpp"
+
 namespace tankard::cache {
 
 /// Makes what git needs to call the (existing, empty) folder a bare repository: HEAD, config, objects, refs.
-boost::system::result<void> make_bare_repository(const std::filesystem::path& folder);
+boost::system::result<void> make_bare_repository(const std::filesystem::path& folder, protocol::object_format format);
 
 /// Errors as of damage_or(damaged_pack): here, and of the next two.
 boost::system::result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path& folder,
@@ -20,7 +22,7 @@ boost::system::result<std::vector<std::filesystem::path>> files_of(const std::fi
 
 /// Every index has its pack, the pack begins as one and ends with the digest that the index names, and there is no pack
 /// without an index. Cheap: reads the ends of the files.
-boost::system::result<void> check_packs(const std::filesystem::path& pack_folder);
+boost::system::result<void> check_packs(const std::filesystem::path& pack_folder, protocol::object_format format);
 
 /// Moves all packs of one objects/pack to another of the same file system and flushes the latter: the pack before its
 /// index, which is what makes it visible. Packs without objects are left behind. Safe to repeat.
@@ -30,7 +32,7 @@ boost::system::result<void> move_packs(const std::filesystem::path& from, const 
 void remove_pack(const std::filesystem::path& pack) noexcept;
 
 /// The hex digest at the end of a pack, which is also its name; error damaged_pack where the file is no pack.
-boost::system::result<std::string> pack_digest(const std::filesystem::path& pack);
+boost::system::result<std::string> pack_digest(const std::filesystem::path& pack, protocol::object_format format);
 
 /// fsync of one file, and of every file and folder below a folder.
 boost::system::result<void> sync_file(const std::filesystem::path& file);

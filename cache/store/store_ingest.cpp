@@ -21,19 +21,20 @@ using oid_list = std::vector<object_id>;
 
 constexpr int max_verifications = 3;
 
-/// The sentence why these cannot be entered into a ledger; empty where they can.
-std::string refusal(const oid_list& wants) {
+/// The sentence why these cannot be entered into the ledger of a store of this format; empty where they can.
+std::string refusal(const oid_list& wants, protocol::object_format format) {
   if (wants.empty()) return "no wants to verify";
-  bool const sha1 =
-      std::ranges::all_of(wants, [](auto const& w) { return w.format() == protocol::object_format::sha1; });
-  return sha1 ? "" : make_error_code(store_errc::unsupported_format).message();
+  bool const fit = std::ranges::all_of(wants, [&](auto const& w) { return w.format() == format; });
+  return fit ? "" : make_error_code(store_errc::other_format).message();
 }
 
 /// Blocking. Makes the staging folder a bare repository with the spooled pack in it, under its own name; returns the
 /// pack.
-ingest_result<void> prepare(const fs::path& folder, const fs::path& spooled, fs::path& pack) {
-  if (auto const made = make_bare_repository(folder); !made) return "cannot stage a store: " + made.error().message();
-  auto const digest = pack_digest(spooled);
+ingest_result<void> prepare(const fs::path& folder, protocol::object_format format, const fs::path& spooled,
+                            fs::path& pack) {
+  if (auto const made = make_bare_repository(folder, format); !made)
+    return "cannot stage a store: " + made.error().message();
+  auto const digest = pack_digest(spooled, format);
   if (!digest) return std::string("the spool is not a pack");
   pack = folder / "objects" / "pack" / ("pack-" + *digest + ".pack");
   if (::rename(spooled.c_str(), pack.c_str()) != 0)
@@ -46,7 +47,7 @@ ingest_result<void> prepare(const fs::path& folder, const fs::path& spooled, fs:
 std::string lacking(const fs::path& folder, const oid_list& wants) {
   std::string out;
   {
-    auto git = git_repository::open(folder, 0);
+    auto git = git_repository::open(folder, 0, wants.front().format());
     if (!git) return git.error();
     auto const missing = std::ranges::find_if(wants, [&](auto const& w) { return !git->has(w); });
     if (missing != wants.end()) out = "the pack lacks " + missing->hex();
@@ -104,10 +105,11 @@ awaitable<ingest_result<repo_store_ptr>> store_ingest::adopt_first_pack(repo_key
   auto const spooled = spool->impl_->file();
   auto staging = std::move(spool->impl_->folder);
   auto const drop = [&staging] { staging.discard(); };  // before the answer, so that a failure leaves nothing behind it
-  auto error = refusal(wants);
+  auto const format = wants.empty() ? protocol::object_format::sha1 : wants.front().format();
+  auto error = refusal(wants, format);
   fs::path pack;
   if (error.empty()) {
-    auto job = [&staging, &spooled, &pack] { return prepare(staging.path(), spooled, pack); };
+    auto job = [&staging, format, &spooled, &pack] { return prepare(staging.path(), format, spooled, pack); };
     auto const prepared = co_await pool_.run(std::move(job));
     if (!prepared) error = prepared.error();
   }
@@ -180,7 +182,7 @@ awaitable<ingest_result<void>> store_ingest::verify_present(repo_store_ptr store
   auto const known = store->view().tips;
   std::erase_if(tips, [&](auto const& t) { return known->contains(t); });
   if (tips.empty()) co_return ingest_result<void>{};
-  if (auto error = refusal(tips); !error.empty()) co_return error;
+  if (auto error = refusal(tips, store->format()); !error.empty()) co_return error;
   fs::path const nothing_staged;
   co_return co_await take_in(std::move(store), nothing_staged, std::move(tips));
 }

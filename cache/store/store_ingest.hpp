@@ -62,7 +62,7 @@ class pack_sink {
 };
 
 /// Children run on the executor of the coroutine that calls. REQUIRES: `stores` outlives `pool`'s last job, and both
-/// outlive this and its sinks; a libgit2_runtime exists. SHA-256 is refused with a sentence; the caller bypasses.
+/// outlive this and its sinks; a git_runtime exists.
 class store_ingest {
  public:
   store_ingest(store_set& stores, blocking_pool& pool, ingest_limits limits);

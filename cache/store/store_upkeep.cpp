@@ -55,8 +55,8 @@ std::string refs_of(const upkeep_start& start) {
 }
 
 /// Blocking. A bare repository with these refs and no objects.
-ingest_result<void> stage(const fs::path& folder, const std::string& refs) {
-  auto made = make_bare_repository(folder);
+ingest_result<void> stage(const fs::path& folder, protocol::object_format format, const std::string& refs) {
+  auto made = make_bare_repository(folder, format);
   if (made) made = write_file_atomically(folder / packed_refs_file, refs);
   if (!made) return "cannot stage: " + made.error().message();
   return {};
@@ -167,7 +167,7 @@ awaitable<ingest_result<void>> store_upkeep::run_in(repo_store_ptr store, upkeep
     if (!start) return "cannot begin: " + start.error().message();
     auto const facts = upkeep_facts_of(store->folder(), {});
     join = kind == upkeep_kind::full ? start->packs : packs_to_join(facts ? facts->packs : std::vector<pack_fact>());
-    if (auto const staging = stage(staged, refs_of(*start)); !staging) return staging.error();
+    if (auto const staging = stage(staged, store->format(), refs_of(*start)); !staging) return staging.error();
     return std::move(*start);
   };
   auto const start = co_await pool_.run(std::move(begin));
@@ -240,7 +240,7 @@ awaitable<ingest_result<void>> store_upkeep::prove_whole(repo_store_ptr store, c
   auto make = [&]() -> ingest_result<staging_folder> {
     staging_folder staging(stores_, pool_, stores_.new_staging_folder());
     if (staging.path().empty()) return std::string("cannot make a staging folder");
-    if (auto const staged = stage(staging.path(), {}); !staged) return staged.error();
+    if (auto const staged = stage(staging.path(), store->format(), {}); !staged) return staged.error();
     auto const packs = fs::path("objects") / "pack";
     auto const linked = link_packs(store->folder() / packs, staging.path() / packs, old.packs);
     if (!linked) return linked.error();

@@ -9,7 +9,7 @@
 // run:           one look (packs, tips) -> children -> switch: new pack, bitmap, commit-graph moved in by rename; the
 //                packs of the look are *replaced* now, but stay on disk under their names. Packs that syncs adopt
 //                meanwhile were not in the look and are not touched.
-// drop_replaced: when every lease of before the switch is gone (children, libgit2 look-ups, syncs), the replaced packs
+// drop_replaced: when every lease of before the switch is gone (children, look-ups, syncs), the replaced packs
 //                are deleted. A full repack leaves out what no tip of the look reached; tips that were entered since
 //                are first proven whole without the replaced packs. Where one is not, the replaced packs stay.
 // A sync that verified something before such a deletion verifies it again (repo_store::prunings).
@@ -58,7 +58,7 @@ enum class drop_result : std::uint8_t {
 
 class store_upkeep {
  public:
-  /// REQUIRES: all outlive this; `stores` also the pool's last job; a libgit2_runtime exists.
+  /// REQUIRES: all outlive this; `stores` also the pool's last job; a git_runtime exists.
   store_upkeep(store_set& stores, blocking_pool& pool, upkeep_limits limits);
   ~store_upkeep();
 

@@ -121,9 +121,9 @@ class Repository:
         return sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder) if f.endswith(".pack"))
 
 
-def typical(git, folder):
+def typical(git, folder, **options):
     """What a normal project looks like: history, branches, both kinds of tags, a pull ref outside heads and tags."""
-    repository = Repository(git, folder).history(25)
+    repository = Repository(git, folder, **options).history(25)
     repository.set_ref("refs/heads/topic/one", "main~3")
     repository.set_ref("refs/heads/release", "main~10")
     repository.tag("light", "main~5")

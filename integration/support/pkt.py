@@ -45,7 +45,8 @@ def ls_refs(*prefixes, peel=True, symrefs=True, unborn=True, object_format="sha1
 
 
 def fetch(wants, haves=(), done=True, *args):
-    return lines("command=fetch", "agent=git/integration", "object-format=sha1", DELIM, "ofs-delta", *args,
+    object_format = "sha256" if any(len(w) == 64 for w in wants) else "sha1"
+    return lines("command=fetch", "agent=git/integration", f"object-format={object_format}", DELIM, "ofs-delta", *args,
                  *(f"want {w}" for w in wants), *(f"have {h}" for h in haves), *(["done"] if done else []), FLUSH)
 
 

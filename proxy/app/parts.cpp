@@ -140,6 +140,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
       version(version_),
       logs(to),
       begun(cache::system_clock().now()),
+      git({.max_memory = c.limit.child_memory}),
       meters(label_words_of(c), version_),
       spools(spool_limits_of(c)),
       pool(c.blocking_threads),

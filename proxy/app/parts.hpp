@@ -44,7 +44,7 @@ struct parts {
   const std::string& version;
   const log::logger& logs;
   cache::boot_point begun;
-  cache::libgit2_runtime libgit2;
+  cache::git_runtime git;
   metrics::metrics meters;
   cache::spool_budget spools;  // before the pool, whose last jobs give back what spools used
   cache::blocking_pool pool;

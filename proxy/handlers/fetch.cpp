@@ -71,8 +71,7 @@ auth::identity_ptr to_be_confirmed(const fetching& f) {
 awaitable<void> confirm_access(fetching& f) {
   auto const as = to_be_confirmed(f);
   if (!as) co_return;
-  auto small = refresh::whether_listed();
-  small.format = f.asked.format;
+  auto const small = refresh::whether_listed(cache::object_format_of(*f.snapshot));
   auto const limit = f.s.settings.time.ls_refs_total + f.s.settings.time.connect;
   auto const wait = co_await f.s.listing->ask_refs(
       f.r.repo, as, small, http::towards_upstream(f.x.request().headers, f.x.report().id), limit);

@@ -87,7 +87,8 @@ bool all_tips(const cache::ref_table& table, const std::vector<object_id>& wants
 /// Without a walk: what is left open is in `not_allowed` and `missing`. Blocking.
 void look(services& s, gathered& g, const cache::snapshot& snapshot, const protocol::fetch_request& asked) {
   if (asked.include_tag) s.worked_out.tags_of(snapshot.table);  // here, and not on the event loop
-  if (asked.format == protocol::object_format::sha1) g.store = s.stores.find(snapshot.key, snapshot.generation);
+  g.store = s.stores.find(snapshot.key, snapshot.generation);
+  if (g.store && g.store->format() != asked.format) g.store = nullptr;  // asked in words that git would not understand
   g.facts.has_store = g.store != nullptr;
   g.not_allowed = not_advertised(snapshot, asked.wants, s.clock);
   if (!g.store) return;

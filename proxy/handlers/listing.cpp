@@ -19,7 +19,8 @@ std::optional<cache::boot_point> known_since(listing_question& q) {
   if (!q.remembered) {
     bool const lists_all = plan::empty_prefix_lists_all(q.r.repo.site.settings.kind, q.snapshot.get());
     cache::remembered_listing made;
-    made.known_since = q.snapshot->table->knows(q.asked(), lists_all);
+    bool const in_its_format = q.is_get() || q.asked().format == cache::object_format_of(*q.snapshot);
+    if (in_its_format) made.known_since = q.snapshot->table->knows(q.asked(), lists_all);
     q.remembered = std::make_shared<const cache::remembered_listing>(std::move(made));
     q.newly_known = true;
   }
@@ -188,6 +189,8 @@ awaitable<void> answer_listing(listing_question q) {
     case plan::ls_refs_action::answer_fresh:
       co_return co_await answer_memory(q, {outcome::hit, p.reason}, *p.known_since, admitted);
     case plan::ls_refs_action::ask:
+      if (!q.is_get() && plan::in_foreign_format(q.asked(), q.snapshot.get()))
+        co_return co_await relay(q, {plan::ls_refs_action::relay, reason::unsupported_argument, {}});
       co_return co_await ask(q, p);
     case plan::ls_refs_action::relay:
       co_return co_await relay(q, p);

@@ -9,7 +9,6 @@ fetch_plan online(const protocol::fetch_request& asked, const fetch_facts& f) {
   if (f.own_refs) return {fetch_action::stream, reason::credential};
   if (!f.may_see) return {fetch_action::stream, f.why_not};
   if (!asked.bypass_args.empty() || !f.offered) return {fetch_action::stream, reason::unsupported_argument};
-  if (asked.format != protocol::object_format::sha1) return {fetch_action::stream, reason::sha256_store};
   if (!asked.server_options.empty()) return {fetch_action::stream, reason::unsupported_argument};
   if (f.has_store && f.wants_allowed && f.wants_servable) return {fetch_action::local, reason::none};
   if (f.has_store && f.wants_are_tips) return {fetch_action::sync_then_local, reason::store_lacks};
@@ -22,8 +21,7 @@ fetch_plan offline(const protocol::fetch_request& asked, const fetch_facts& f) {
   if (!f.offline_mode) return {fetch_action::refuse, f.outage};
   if (!f.may_see) return {fetch_action::refuse, f.why_not};
   if (f.own_refs) return {fetch_action::refuse, reason::object_missing};
-  bool const understood = f.offered && asked.format == protocol::object_format::sha1 && asked.server_options.empty() &&
-                          store_understands(asked.bypass_args);
+  bool const understood = f.offered && asked.server_options.empty() && store_understands(asked.bypass_args);
   if (!understood) return {fetch_action::refuse, reason::unsupported_argument};
   if (f.has_store && f.wants_allowed && f.wants_servable) return {fetch_action::local, f.outage};
   return {fetch_action::refuse, reason::object_missing};

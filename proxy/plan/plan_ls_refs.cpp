@@ -30,6 +30,13 @@ bool empty_prefix_lists_all(cache::upstream_kind kind, const cache::snapshot* sn
   return agent_of(*snapshot).starts_with("git/");
 }
 
+bool in_foreign_format(const protocol::ls_refs_request& asked, const cache::snapshot* snapshot) {
+  auto const shown = snapshot != nullptr ? cache::shown_format(*snapshot) : std::nullopt;
+  if (shown == asked.format) return false;
+  auto const advertised = snapshot != nullptr ? cache::advertised_format(*snapshot) : std::nullopt;
+  return (shown || advertised) && advertised != asked.format;
+}
+
 bool is_fresh(const cache::snapshot& snapshot, const viewer& who, cache::boot_point since,
               std::chrono::nanoseconds max_age, const cache::clock& clock) {
   return max_age.count() > 0 && clock.age(since) <= max_age && since > snapshot.invalidated &&

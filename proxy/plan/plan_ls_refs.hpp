@@ -48,6 +48,11 @@ ls_refs_plan plan_ls_refs(const protocol::ls_refs_request& asked, const viewer& 
 bool is_fresh(const cache::snapshot& snapshot, const viewer& who, cache::boot_point since,
               std::chrono::nanoseconds max_age, const cache::clock& clock);
 
+/// Whether the question is in an object format that neither refs nor advertisement of the repository are known to be
+/// of. git hangs up on who asks so, which tells nothing of the host: such a question is nobody else's. `snapshot` may
+/// be null.
+bool in_foreign_format(const protocol::ls_refs_request& asked, const cache::snapshot* snapshot);
+
 /// True where a listing without ref-prefix shows everything: by kind, or because the server says it is git's own.
 bool empty_prefix_lists_all(cache::upstream_kind kind, const cache::snapshot* snapshot);
 

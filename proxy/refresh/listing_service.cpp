@@ -61,21 +61,23 @@ std::string listing_service::question::name() const {
   return out + (refs ? refs->canonical() : cache::info_refs_canonical(version));
 }
 
-protocol::ls_refs_request whether_listed() {
+protocol::ls_refs_request whether_listed(protocol::object_format format) {
   protocol::ls_refs_request q;
+  q.format = format;
   q.peel = true;
   q.symrefs = true;
   q.ref_prefixes = {"HEAD"};
   return q;
 }
 
-bool listing_service::question::in_own_words() const { return !refs || *refs == whether_listed(); }
+bool listing_service::question::in_own_words() const { return !refs || *refs == whether_listed(refs->format); }
 
 awaitable<void> listing_service::ask_whether_public(repo_ref repo) {
   auto const known = co_await find(repo.key);
   bool const unreadable = !known && s_.listings.get(repo.key).on_disk;  // it may say that it is public
   if (!unreadable && (!known || !known->is_public)) co_return;
-  question q{std::move(repo), auth::nobody(), whether_listed(), {}};
+  auto const format = known ? cache::object_format_of(*known) : protocol::object_format::sha1;
+  question q{std::move(repo), auth::nobody(), whether_listed(format), {}};
   co_await put_as_understood(q);
   co_await wait_for(std::move(q), s_.settings.time.ls_refs_total + s_.settings.time.connect);
 }
@@ -122,9 +124,7 @@ awaitable<listing_wait> listing_service::ask_info_refs(repo_ref repo, auth::iden
 }
 
 awaitable<void> listing_service::put_as_understood(question& q) {
-  auto own = whether_listed();
-  if (q.refs) own.format = q.refs->format;
-  if (!q.refs || !(*q.refs == own)) co_return;
+  if (!q.refs || !q.in_own_words()) co_return;
   auto const known = co_await find(q.repo.key);
   if (!known || !(known->speaks_no_v2() || known->known_in_v0_only())) co_return;
   q.refs.reset();

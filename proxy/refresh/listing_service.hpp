@@ -28,8 +28,8 @@ struct listing_outcome {
 };
 using listing_outcome_ptr = std::shared_ptr<const listing_outcome>;
 
-/// The smallest question whose answer shows that a repository lists to whoever asks.
-protocol::ls_refs_request whether_listed();
+/// The smallest question whose answer shows that a repository lists to whoever asks. git dies of one in another format.
+protocol::ls_refs_request whether_listed(protocol::object_format format);
 
 struct listing_wait {
   listing_outcome_ptr outcome;  ///< null: the patience ended first; the flight goes on

@@ -54,7 +54,8 @@ awaitable<void> mirrors::fetch(repo_ref repo, auth::identity_ptr as, std::string
   if (!claim) co_return;  // a client's clone is becoming the store, or became it
   auto wants = mirrored_tips(*listed->table, s_.settings.syncing.mirror_refs);
   if (wants.empty()) co_return;
-  auto pack = co_await fetch_whole(s_, repo, *as, wants, s_.settings.mirrors.max_bytes);
+  protocol::own_fetch question{wants, {}, cache::object_format_of(*listed)};
+  auto pack = co_await fetch_whole(s_, repo, *as, std::move(question), s_.settings.mirrors.max_bytes);
   if (!pack) co_return note_keep_failed(s_, repo.key, "cannot be mirrored: " + pack.error());
   s_.syncs->adopt_first_pack(std::move(*claim), std::move(repo), std::move(as), std::move(generation), std::move(*pack),
                              std::move(wants));

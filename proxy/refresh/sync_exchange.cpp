@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "protocol/fetch_request.hpp"
 #include "protocol/fetch_response.hpp"
 #include "protocol/pkt_line.hpp"
 #include "protocol/v0_request.hpp"
@@ -209,7 +208,7 @@ std::vector<protocol::object_id> choose_haves(const cache::store_view& view, con
 awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::identity& who, cache::repo_store_ptr store,
                                    std::vector<protocol::object_id> wants, std::vector<protocol::object_id> haves) {
   own_fetch_under_way fetch(s, repo, who);
-  auto begun = co_await fetch.begin({wants, std::move(haves), protocol::object_format::sha1});
+  auto begun = co_await fetch.begin({wants, std::move(haves), store->format()});
   if (!begun.result) co_return begun;
   auto sink = co_await s.ingest.begin_sync(std::move(store));
   if (!sink) co_return fetched_into{sink.error()};
@@ -221,10 +220,10 @@ awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::ident
 
 awaitable<cache::ingest_result<std::unique_ptr<cache::pack_spool>>> fetch_whole(services& s, repo_ref repo,
                                                                                 const auth::identity& who,
-                                                                                std::vector<protocol::object_id> wants,
+                                                                                protocol::own_fetch question,
                                                                                 std::uint64_t most) {
   own_fetch_under_way fetch(s, repo, who);
-  auto const begun = co_await fetch.begin({std::move(wants), {}, protocol::object_format::sha1});
+  auto const begun = co_await fetch.begin(std::move(question));
   if (!begun.result) co_return begun.result.error();
   auto create = [&s] { return cache::pack_spool::create(s.stores, s.pool); };
   auto spool = co_await s.pool.run(std::move(create));

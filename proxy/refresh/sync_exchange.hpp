@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/fetch_request.hpp"
 #include "proxy/services.hpp"
 
 namespace tankard::proxy::refresh {
@@ -21,10 +22,10 @@ struct fetched_into {
 /// Fetches `wants` into `store`, with the credential of `who`.
 awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::identity& who, cache::repo_store_ptr store,
                                    std::vector<protocol::object_id> wants, std::vector<protocol::object_id> haves);
-/// Fetches `wants` with all their history, into a file for a first pack of at most `most` bytes.
+/// Fetches what is wanted with all its history, into a file for a first pack of at most `most` bytes.
 awaitable<cache::ingest_result<std::unique_ptr<cache::pack_spool>>> fetch_whole(services& s, repo_ref repo,
                                                                                 const auth::identity& who,
-                                                                                std::vector<protocol::object_id> wants,
+                                                                                protocol::own_fetch question,
                                                                                 std::uint64_t most);
 
 }  // namespace tankard::proxy::refresh

@@ -35,7 +35,9 @@ inline std::string without_last_newline(std::string text) {
 /// A repository with a work tree on branch main.
 class temp_repo {
  public:
-  temp_repo() { git("init -q -b main ."); }
+  explicit temp_repo(protocol::object_format format = protocol::object_format::sha1) {
+    git("init -q -b main --object-format=" + std::string(to_string(format)) + " .");
+  }
 
   const std::filesystem::path& path() const noexcept { return dir_.path(); }
 

@@ -67,7 +67,8 @@ TEST_F(Snapshot, AnAnswerToACredentialIsKeptOnlyWhereTheCallerDecidesEachUse) {
   auto const kept = apply_listing(nullptr, key, a, c);
   ASSERT_TRUE(kept.kept);
   EXPECT_FALSE(kept.next->is_public);
-  EXPECT_EQ(apply_listing(s, key, a, c).next, s) << "what a credential is shown never goes into what everybody is shown";
+  EXPECT_EQ(apply_listing(s, key, a, c).next, s)
+      << "what a credential is shown never goes into what everybody is shown";
 }
 
 TEST_F(Snapshot, AnAnswerThatMayDependOnServerOptionsIsNotKept) {
@@ -343,6 +344,41 @@ TEST_F(Snapshot, AllTipsReplacedAtOnceIsAnotherLife) {
   auto const one = clone(branches(1));
   c.advance(1s);
   EXPECT_EQ(apply(one, ask_clone(), branches(1, 50)).next->generation, one->generation) << "a push";
+}
+
+TEST_F(Snapshot, AnotherObjectFormatIsAnotherLifeHoweverLittleIsListed) {
+  auto const wide = [](const std::string& name) {
+    return protocol::ref_record{.name = name, .oid = *object_id::from_hex(std::string(64, 'b'))};
+  };
+  auto const s = clone(branches(3));
+  auto const asked_before = answer(ask({"refs/tags/"}), {wide("refs/tags/v1")});
+  c.advance(1s);
+  auto const replaced = apply(s, ask({"refs/heads/b1"}), {wide("refs/heads/b1")});
+  EXPECT_TRUE(replaced.kept && replaced.changed);
+  EXPECT_NE(replaced.next->generation, s->generation);
+  EXPECT_EQ(names_of(replaced.next->table->refs()), std::vector<std::string>{"refs/heads/b1"});
+  EXPECT_FALSE(is_leased_tip(*replaced.next, oid(1), c));
+  auto const again = apply(replaced.next, ask_clone(), {wide("refs/heads/b1"), wide("refs/heads/b2")});
+  EXPECT_EQ(again.next->generation, replaced.next->generation);
+  EXPECT_NE(apply(s, ask_clone(), {unborn_head(), wide("refs/heads/b1")}).next->generation, s->generation);
+  EXPECT_EQ(apply(s, ask_clone(), {unborn_head()}).next->generation, s->generation) << "that tells no format";
+
+  auto const later = apply(s, ask({"refs/heads/"}), branches(3)).next;
+  auto const late = apply_listing(later, key, asked_before, c);
+  EXPECT_EQ(late.next, later) << "it was of the other format before this listing, and is no more";
+  EXPECT_TRUE(late.older && !late.kept);
+}
+
+TEST_F(Snapshot, TellsItsObjectFormatByItsRefsOrElseByItsAdvertisement) {
+  using enum protocol::object_format;
+  auto const wide = protocol::ref_record{.name = "refs/heads/b0", .oid = *object_id::from_hex(std::string(64, 'b'))};
+  auto const told = text(std::string("000eversion 2\n0019object-format=sha256\n0000"));
+  EXPECT_EQ(object_format_of(empty_snapshot(key)), sha1);
+  EXPECT_EQ(object_format_of(*clone({unborn_head(), wide})), sha256);
+  EXPECT_EQ(object_format_of(*clone(branches(1))), sha1);
+  EXPECT_EQ(object_format_of(*with_advertisement(nullptr, key, told, c.now())), sha256);
+  EXPECT_EQ(object_format_of(*with_advertisement(clone(branches(1)), key, told, c.now())), sha1) << "refs say more";
+  EXPECT_EQ(object_format_of(*with_advertisement(nullptr, key, text("nonsense"), c.now())), sha1);
 }
 
 TEST_F(Snapshot, AdvertisementsAreRemembered) {

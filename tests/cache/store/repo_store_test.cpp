@@ -15,9 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class RepoStore : public StoreFixture {
+class RepoStore : public StoreFixture, public testing::WithParamInterface<protocol::object_format> {
  protected:
-  RepoStore() {
+  RepoStore() : StoreFixture(GetParam()) {
     first = source.commit("one", "1");
     second = source.commit("two", "2");
     source.git("tag -a v1 -m v1");
@@ -62,19 +62,21 @@ class RepoStore : public StoreFixture {
   repo_store_ptr store;
 };
 
-TEST_F(RepoStore, ServesTipsAndTheirHistoryAndNothingElse) {
+TEST_P(RepoStore, ServesTipsAndTheirHistoryAndNothingElse) {
   auto const tree = source.oid("main^{tree}");
   auto const blob = source.oid("main:one");
   source.git("tag -a v2 -m v2 v1^{}~1");
   auto const unknown = source.oid("v2");
   EXPECT_TRUE(store->not_servable({first, second, tag, tree, blob}).empty());
   std::ofstream(source.path() / "stray") << "in no commit";
-  auto const stray = *object_id::from_hex(in_store(store, "hash-object -w --no-filters stray"));
+  auto const stray = *object_id::from_hex(source.git("hash-object -w --no-filters stray"));
+  auto const packs = (store->folder() / "objects" / "pack" / "pack").string();
+  source.shell("echo " + stray.hex() + " | git pack-objects -q '" + packs + "'");
   ASSERT_EQ(store->existing({stray}), oid_list{stray});
   EXPECT_EQ(store->not_servable({first, unknown, stray, tree}), (oid_list{unknown, stray}));
 }
 
-TEST_F(RepoStore, ServesTreesAndBlobsOnlyOfWhatIsVerified) {
+TEST_P(RepoStore, ServesTreesAndBlobsOnlyOfWhatIsVerified) {
   auto const third = source.commit("three", "3");
   source.commit("three", "4");
   oid_list const newer{source.oid("main~1^{tree}"), source.oid("main~1:three"), source.oid("main:three")};
@@ -90,10 +92,10 @@ TEST_F(RepoStore, ServesTreesAndBlobsOnlyOfWhatIsVerified) {
   EXPECT_EQ(store->not_servable(newer), oid_list{newer.back()});
 }
 
-TEST_F(RepoStore, TellsWhichWantsAreNotBelowTheGivenTips) {
+TEST_P(RepoStore, TellsWhichWantsAreNotBelowTheGivenTips) {
   auto const tree = source.oid("main^{tree}");
-  auto const unknown = *object_id::from_hex(std::string(40, '5'));
-  auto const wide = *object_id::from_hex(std::string(64, '5'));
+  auto const unknown = made_up(GetParam());
+  auto const wide = made_up(other_than(GetParam()));
   EXPECT_EQ(store->unreachable({}, {second}), oid_list{});
   EXPECT_EQ(store->unreachable({first, second}, {second}), oid_list{});
   EXPECT_EQ(store->unreachable({first, second, tag}, {tag}), oid_list{})
@@ -108,7 +110,7 @@ TEST_F(RepoStore, TellsWhichWantsAreNotBelowTheGivenTips) {
   EXPECT_EQ(store->unreachable({first}, {}), oid_list{first});
 }
 
-TEST_F(RepoStore, LooksForABoundedNumberOfWantsInTheHistory) {
+TEST_P(RepoStore, LooksForABoundedNumberOfWantsInTheHistory) {
   oid_list history;
   for (std::size_t i = 0; i < max_walked_wants + 3; ++i) history.push_back(source.commit("n", std::to_string(i)));
   auto const tip = source.commit("last", "1");
@@ -117,16 +119,16 @@ TEST_F(RepoStore, LooksForABoundedNumberOfWantsInTheHistory) {
   EXPECT_EQ(store->unreachable(history, {tip}), beyond);
   EXPECT_EQ(store->not_servable(history), beyond);
   oid_list absent;
-  for (char digit : {'1', '2', '3'}) absent.push_back(*object_id::from_hex(std::string(40, digit)));
+  for (char digit : {'1', '2', '3'}) absent.push_back(made_up(GetParam(), digit));
   auto wants = absent;
   wants.insert(wants.end(), history.begin(), history.end() - 3);
   EXPECT_EQ(store->unreachable(wants, {tip}), absent) << "what is not here costs no walk";
 }
 
-TEST_F(RepoStore, TellsWhichObjectsExistAlsoInAPackThatCameSince) {
+TEST_P(RepoStore, TellsWhichObjectsExistAlsoInAPackThatCameSince) {
   auto const tree = source.oid("main^{tree}");
-  auto const unknown = *object_id::from_hex(std::string(40, '5'));
-  auto const wide = *object_id::from_hex(std::string(64, '5'));
+  auto const unknown = made_up(GetParam());
+  auto const wide = made_up(other_than(GetParam()));
   EXPECT_EQ(store->existing({unknown, tag, tree, wide, first}), (oid_list{tag, tree, first}));
   auto const third = source.commit("three", "3");
   EXPECT_EQ(store->existing({third}), oid_list{});
@@ -135,7 +137,7 @@ TEST_F(RepoStore, TellsWhichObjectsExistAlsoInAPackThatCameSince) {
   EXPECT_EQ(store->existing({third}), oid_list{third});
 }
 
-TEST_F(RepoStore, ObjectsInTheDatabaseBelowNoTipAreNotServable) {
+TEST_P(RepoStore, ObjectsInTheDatabaseBelowNoTipAreNotServable) {
   source.git("checkout -q --orphan other");
   auto const stranger = source.commit("other", "x");
   std::ofstream(store->folder() / "objects/pack/in.pack", std::ios::binary) << source.pack("other");
@@ -144,7 +146,7 @@ TEST_F(RepoStore, ObjectsInTheDatabaseBelowNoTipAreNotServable) {
   EXPECT_EQ(store->not_servable({stranger, first}), oid_list{stranger});
 }
 
-TEST_F(RepoStore, PublishedRefsAreReadByGitWithPeeledValuesAndHead) {
+TEST_P(RepoStore, PublishedRefsAreReadByGitWithPeeledValuesAndHead) {
   ASSERT_TRUE(store->publish_refs(table(), all_refs));
   EXPECT_EQ(in_store(store, "show-ref --head -d"), source.git("show-ref --head -d"));
   EXPECT_EQ(in_store(store, "symbolic-ref HEAD"), "refs/heads/main");
@@ -156,7 +158,7 @@ TEST_F(RepoStore, PublishedRefsAreReadByGitWithPeeledValuesAndHead) {
   EXPECT_EQ(again->view().tips->size(), 2u);
 }
 
-TEST_F(RepoStore, ARefWhoseNewValueIsNotVerifiedShowsTheFormerOneAndAGoneRefIsGone) {
+TEST_P(RepoStore, ARefWhoseNewValueIsNotVerifiedShowsTheFormerOneAndAGoneRefIsGone) {
   source.git("branch gone");
   ASSERT_TRUE(store->publish_refs(table(), all_refs));
   EXPECT_TRUE(store->view().refs->contains("refs/heads/gone"));
@@ -170,13 +172,13 @@ TEST_F(RepoStore, ARefWhoseNewValueIsNotVerifiedShowsTheFormerOneAndAGoneRefIsGo
   EXPECT_FALSE(refs->contains("refs/heads/fresh"));
 }
 
-TEST_F(RepoStore, OnlyMirroredNamespacesAreWritten) {
+TEST_P(RepoStore, OnlyMirroredNamespacesAreWritten) {
   source.git("update-ref refs/pull/1/head HEAD");
   ASSERT_TRUE(store->publish_refs(table(), {"refs/heads/"}));
   EXPECT_EQ(in_store(store, "for-each-ref --format='%(refname)'"), "refs/heads/main");
 }
 
-TEST_F(RepoStore, ADirectoryTakesTheNameOfAFormerRef) {
+TEST_P(RepoStore, ADirectoryTakesTheNameOfAFormerRef) {
   source.git("branch a");
   ASSERT_TRUE(store->publish_refs(table(), all_refs));
   source.git("branch -D -q a");
@@ -185,7 +187,7 @@ TEST_F(RepoStore, ADirectoryTakesTheNameOfAFormerRef) {
   EXPECT_EQ(in_store(store, "for-each-ref --format='%(refname)' refs/heads"), "refs/heads/a/b\nrefs/heads/main");
 }
 
-TEST_F(RepoStore, ADetachedHeadIsKeptAndAnUnverifiedOneIsNot) {
+TEST_P(RepoStore, ADetachedHeadIsKeptAndAnUnverifiedOneIsNot) {
   auto refs = table().refs();
   std::erase_if(refs, [](auto const& r) { return r.name == "HEAD"; });
   auto with_head = [&](object_id oid) {
@@ -201,7 +203,7 @@ TEST_F(RepoStore, ADetachedHeadIsKeptAndAnUnverifiedOneIsNot) {
   EXPECT_EQ(stores->find(key, generation)->view().refs->at("HEAD").oid, second);
 }
 
-TEST_F(RepoStore, ALongLedgerLosesOnlyWhatIsReachableFromAShownRef) {
+TEST_P(RepoStore, ALongLedgerLosesOnlyWhatIsReachableFromAShownRef) {
   constexpr int commits = 1100;
   source.shell("(for i in $(seq " + std::to_string(commits) +
                "); do printf 'commit refs/heads/main\ncommitter C <c@e> %d +0000\ndata 1\nx\n' $((1700000000+i)); "
@@ -225,7 +227,7 @@ TEST_F(RepoStore, ALongLedgerLosesOnlyWhatIsReachableFromAShownRef) {
   EXPECT_TRUE(stores->find(key, generation)->not_servable({history[3], history.back(), forced, tag}).empty());
 }
 
-TEST_F(RepoStore, WhatIsDamagedIsNotOpened) {
+TEST_P(RepoStore, WhatIsDamagedIsNotOpened) {
   ASSERT_TRUE(store->publish_refs(table(), all_refs));
   EXPECT_FALSE(open_error());
   auto const damage = [&](const char* file, std::string_view bytes) {
@@ -238,7 +240,7 @@ TEST_F(RepoStore, WhatIsDamagedIsNotOpened) {
     return e;
   };
   EXPECT_EQ(damage("ledger", "tankard ledger 1\n"), store_errc::damaged_ledger);
-  EXPECT_EQ(damage("ledger", write_ledger({source.oid("main:one"), *object_id::from_hex(std::string(40, '1'))})),
+  EXPECT_EQ(damage("ledger", write_ledger({source.oid("main:one"), made_up(GetParam(), '1')})),
             store_errc::missing_object);
   EXPECT_EQ(damage("packed-refs", "# pack-refs with: peeled fully-peeled sorted \n"), store_errc::damaged_refs);
   EXPECT_EQ(damage("packed-refs", write_packed_refs({{"refs/heads/x", {first, {}}}})), store_errc::damaged_refs)
@@ -250,7 +252,7 @@ TEST_F(RepoStore, WhatIsDamagedIsNotOpened) {
   EXPECT_FALSE(open_error());
 }
 
-TEST_F(RepoStore, APackThatIsCutOrMissingIsDamageAndFindTrashesTheStore) {
+TEST_P(RepoStore, APackThatIsCutOrMissingIsDamageAndFindTrashesTheStore) {
   auto const pack = file_with(".pack");
   auto const whole = fs::file_size(pack);
   fs::permissions(pack, fs::perms::owner_all);
@@ -270,7 +272,7 @@ TEST_F(RepoStore, APackThatIsCutOrMissingIsDamageAndFindTrashesTheStore) {
   EXPECT_EQ(trashed(), 0u);
 }
 
-TEST_F(RepoStore, AStoreThatCannotBeReadForLackOfDescriptorsIsLeftAlone) {
+TEST_P(RepoStore, AStoreThatCannotBeReadForLackOfDescriptorsIsLeftAlone) {
   store.reset();
   int opened_with = -1;
   for (int spare = 0; spare < 16 && opened_with < 0; ++spare) {
@@ -287,13 +289,13 @@ TEST_F(RepoStore, AStoreThatCannotBeReadForLackOfDescriptorsIsLeftAlone) {
   EXPECT_NE(stores->find(key, generation), nullptr);
 }
 
-TEST_F(RepoStore, AFileThatIsMissingIsDamageAndNoRightsToItAreNot) {
+TEST_P(RepoStore, AFileThatIsMissingIsDamageAndNoRightsToItAreNot) {
   EXPECT_TRUE(is_damage(damage_or(error_code(ENOENT, boost::system::system_category()), store_errc::damaged_refs)));
   for (int const number : {EMFILE, ENFILE, ENOMEM, EACCES, EPERM, EIO, ESTALE})
     EXPECT_FALSE(is_damage(damage_or(error_code(number, boost::system::system_category()), store_errc::damaged_refs)));
 }
 
-TEST_F(RepoStore, FindGivesOneObjectToAllAndOthersGenerationsAreTrashed) {
+TEST_P(RepoStore, FindGivesOneObjectToAllAndOthersGenerationsAreTrashed) {
   EXPECT_EQ(stores->find(key, generation), store);
   EXPECT_EQ(stores->find(key, "ffffffffffffffff"), nullptr);
   auto older = *[&] {
@@ -317,7 +319,7 @@ TEST_F(RepoStore, FindGivesOneObjectToAllAndOthersGenerationsAreTrashed) {
   EXPECT_FALSE(fs::exists(root.path() / "repos" / key.storage_id())) << "nobody reads them any more";
 }
 
-TEST_F(RepoStore, StartRemovesWhatACrashLeftAndKeepsTheStore) {
+TEST_P(RepoStore, StartRemovesWhatACrashLeftAndKeepsTheStore) {
   auto const folder = store->folder();
   store.reset();
   for (auto const* left : {"packed-refs.lock", "objects/pack/tmp_pack_abc", "objects/pack/multi-pack-index.lock",
@@ -337,7 +339,15 @@ TEST_F(RepoStore, StartRemovesWhatACrashLeftAndKeepsTheStore) {
             "notice: HEAD points to an unborn branch (main)\nnotice: No default references");
 }
 
-TEST_F(RepoStore, DiscardStagingTouchesNothingElse) {
+TEST_P(RepoStore, NeedsTheFormatThatItsConfigNames) {
+  EXPECT_EQ(store->format(), GetParam());
+  overwrite("config", store_config(other_than(GetParam())));
+  EXPECT_EQ(open_error(), store_errc::unreadable);
+  fs::remove(store->folder() / "config");
+  EXPECT_EQ(open_error(), store_errc::unreadable);
+}
+
+TEST_P(RepoStore, DiscardStagingTouchesNothingElse) {
   stores->discard_staging(store->folder());
   stores->discard_staging(root.path());
   stores->discard_staging(root.path() / "staging");
@@ -345,6 +355,8 @@ TEST_F(RepoStore, DiscardStagingTouchesNothingElse) {
   stores->discard_staging("");
   EXPECT_TRUE(fs::exists(store->folder() / "ledger"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, RepoStore, both_formats, name_of_format);
 
 }  // namespace
 }  // namespace tankard::cache

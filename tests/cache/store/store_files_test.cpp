@@ -24,9 +24,11 @@ TEST(Ledger, KeepsItsOrderAndEveryFlippedOrMissingByteIsSeen) {
   EXPECT_FALSE(parse_ledger(text + "\n"));
 }
 
-TEST(Ledger, RefusesSha256) {
-  auto const text = write_ledger({*object_id::from_hex(std::string(64, 'a'))});
-  EXPECT_EQ(parse_ledger(text).error(), store_errc::unsupported_format);
+TEST(Ledger, IsOfOneFormat) {
+  auto const wide = *object_id::from_hex(std::string(64, 'a'));
+  EXPECT_EQ(*parse_ledger(write_ledger({wide, wide})), (std::vector{wide, wide}));
+  EXPECT_EQ(parse_ledger(write_ledger({wide, oid('a')})).error(), store_errc::other_format);
+  EXPECT_EQ(parse_ledger(write_ledger({oid('a'), wide})).error(), store_errc::other_format);
 }
 
 TEST(PackedRefs, RoundTripWithPeeledValuesAndAWatchOverEveryByte) {
@@ -46,9 +48,26 @@ TEST(PackedRefs, RoundTripWithPeeledValuesAndAWatchOverEveryByte) {
   }
 }
 
+TEST(PackedRefs, HoldOidsOfEitherFormat) {
+  auto const wide = *object_id::from_hex(std::string(64, 'a'));
+  auto const other = *object_id::from_hex(std::string(64, 'b'));
+  auto const back =
+      parse_packed_refs(write_packed_refs({{"refs/heads/main", {wide, {}}}, {"refs/tags/v", {other, wide}}}));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->at("refs/heads/main").oid, wide);
+  EXPECT_EQ(back->at("refs/tags/v").peeled, wide);
+  EXPECT_FALSE(parse_packed_refs(write_packed_refs({{"refs/tags/v", {oid('a'), wide}}}))) << "peeled in another";
+}
+
+TEST(StoreConfig, TellsItsFormat) {
+  for (auto const format : {protocol::object_format::sha1, protocol::object_format::sha256})
+    EXPECT_EQ(format_of_config(store_config(format)), format);
+}
+
 TEST(Head, IsASymrefOrAnOidAndNothingElse) {
   EXPECT_EQ(parse_head("ref: refs/heads/main\n")->symref, "refs/heads/main");
-  EXPECT_EQ(parse_head(write_head({{}, oid('a')}))->oid, oid('a'));
+  auto const wide = *object_id::from_hex(std::string(64, 'a'));
+  for (auto const& detached : {oid('a'), wide}) EXPECT_EQ(parse_head(write_head({{}, detached}))->oid, detached);
   for (auto const* bad : {"", "ref: refs/heads/main", "ref: ../x\n", "ref: refs/heads/a\nmore\n", "abc\n"})
     EXPECT_FALSE(parse_head(bad)) << bad;
 }

@@ -18,9 +18,24 @@ using oid_list = std::vector<object_id>;
 
 inline const std::vector<std::string> all_refs{"refs/"};
 
+/// For a suite that stores of either format have to pass.
+inline std::string name_of_format(const testing::TestParamInfo<protocol::object_format>& info) {
+  return std::string(to_string(info.param));
+}
+inline const auto both_formats = testing::Values(protocol::object_format::sha1, protocol::object_format::sha256);
+
+/// An object that is nowhere.
+inline object_id made_up(protocol::object_format format, char digit = '5') {
+  return *object_id::from_hex(std::string(hex_size(format), digit));
+}
+inline protocol::object_format other_than(protocol::object_format format) {
+  using enum protocol::object_format;
+  return format == sha1 ? sha256 : sha1;
+}
+
 class StoreFixture : public testing::Test {
  protected:
-  StoreFixture() {
+  explicit StoreFixture(protocol::object_format format = protocol::object_format::sha1) : source(format) {
     ::signal(SIGPIPE, SIG_IGN);  // as main does
     restart();
   }
@@ -93,7 +108,7 @@ class StoreFixture : public testing::Test {
     co_return co_await (*sink)->commit(std::move(wants));
   }
 
-  libgit2_runtime git2;
+  git_runtime git2;
   test::temp_dir root;
   test::temp_repo source;
   asio::io_context io;

@@ -75,10 +75,12 @@ TEST_F(FirstPack, WithoutAParentATreeOrAWantIsRefused) {
   expect_refused(source.pack("main~1"), {one, two}, "the pack lacks");
 }
 
-TEST_F(FirstPack, WithoutWantsOrWithSha256IsRefused) {
-  source.commit("one", "1");
+TEST_F(FirstPack, WithoutWantsOrWithWantsOfAnotherFormatIsRefused) {
+  auto const tip = source.commit("one", "1");
+  auto const wide = made_up(protocol::object_format::sha256);
   expect_refused(source.pack("main"), {}, "no wants");
-  expect_refused(source.pack("main"), {*object_id::from_hex(std::string(64, 'a'))}, "only SHA-1");
+  expect_refused(source.pack("main"), {tip, wide}, "another format");
+  expect_refused(source.pack("main"), {wide}, "index-pack failed");
 }
 
 TEST_F(FirstPack, AChildThatExceedsItsMemoryLeavesNothing) {

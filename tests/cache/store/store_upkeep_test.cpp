@@ -4,9 +4,13 @@ namespace tankard::cache {
 namespace {
 
 using namespace std::chrono_literals;
-using StoreUpkeep = UpkeepFixture;
 
-TEST_F(StoreUpkeep, AFullRepackLeavesOnePackWithBitmapAndGraphAndEveryTip) {
+class StoreUpkeep : public UpkeepFixture, public testing::WithParamInterface<protocol::object_format> {
+ protected:
+  StoreUpkeep() : UpkeepFixture(GetParam()) {}
+};
+
+TEST_P(StoreUpkeep, AFullRepackLeavesOnePackWithBitmapAndGraphAndEveryTip) {
   for (int i = 0; i < 4; ++i) grow(2'000);
   auto const gone = abandoned(3'000);
   source.git("tag -a v1 -m v1 main~1");
@@ -28,7 +32,7 @@ TEST_F(StoreUpkeep, AFullRepackLeavesOnePackWithBitmapAndGraphAndEveryTip) {
   expect_whole({gone, tag});
 }
 
-TEST_F(StoreUpkeep, AGeometricOneJoinsSmallPacksBesideTheBase) {
+TEST_P(StoreUpkeep, AGeometricOneJoinsSmallPacksBesideTheBase) {
   ASSERT_EQ(run(upkeep_kind::full).result, upkeep_result::ok);
   EXPECT_EQ(drop(), drop_result::nothing) << "the new pack is the old one";
   for (int i = 0; i < 5; ++i) grow(500);
@@ -44,7 +48,7 @@ TEST_F(StoreUpkeep, AGeometricOneJoinsSmallPacksBesideTheBase) {
   expect_whole({gone});
 }
 
-TEST_F(StoreUpkeep, WhatItFindsAfterwardsNeedsNothingMore) {
+TEST_P(StoreUpkeep, WhatItFindsAfterwardsNeedsNothingMore) {
   grow(1'000);
   auto const facts = [&] { return *upkeep_facts_of(store->folder(), system_clock().wall_now() + 48h); };
   EXPECT_EQ(upkeep_need(facts(), {}), upkeep_kind::full);
@@ -59,7 +63,7 @@ TEST_F(StoreUpkeep, WhatItFindsAfterwardsNeedsNothingMore) {
   EXPECT_EQ(upkeep_need(facts(), {}), upkeep_kind::none);
 }
 
-TEST_F(StoreUpkeep, AReaderOfBeforeTheSwitchReadsItsPackToTheEnd) {
+TEST_P(StoreUpkeep, AReaderOfBeforeTheSwitchReadsItsPackToTheEnd) {
   grow(3 << 20);  // more than pipes hold
   auto const work = [](repo_store_ptr served, std::string request,
                        std::function<void()> meanwhile) -> awaitable<std::string> {
@@ -95,14 +99,14 @@ TEST_F(StoreUpkeep, AReaderOfBeforeTheSwitchReadsItsPackToTheEnd) {
     left.remove_prefix(event->consumed);
   }
   EXPECT_TRUE(reader.ended());
-  test::temp_repo target;
+  test::temp_repo target(GetParam());
   std::ofstream(target.path() / "p.pack", std::ios::binary) << pack;
   EXPECT_NO_THROW(target.git("index-pack --check-self-contained-and-connected p.pack"));
   EXPECT_EQ(drop(), drop_result::dropped);
   expect_whole();
 }
 
-TEST_F(StoreUpkeep, APackThatASyncBringsMeanwhileStays) {
+TEST_P(StoreUpkeep, APackThatASyncBringsMeanwhileStays) {
   grow(2'000);
   auto const before = tip;
   add_commit(5'000);
@@ -123,7 +127,7 @@ TEST_F(StoreUpkeep, APackThatASyncBringsMeanwhileStays) {
   expect_whole();
 }
 
-TEST_F(StoreUpkeep, ASyncThatBeganBeforeHoldsTheOldPacks) {
+TEST_P(StoreUpkeep, ASyncThatBeganBeforeHoldsTheOldPacks) {
   grow(2'000);
   auto const before = tip;
   add_commit(5'000);
@@ -142,7 +146,7 @@ TEST_F(StoreUpkeep, ASyncThatBeganBeforeHoldsTheOldPacks) {
 }
 
 /// Objects of a tip that has expired are in the old packs only: if it comes back before these go, they stay.
-TEST_F(StoreUpkeep, ATipThatComesBackBeforeItsObjectsGoKeepsThem) {
+TEST_P(StoreUpkeep, ATipThatComesBackBeforeItsObjectsGoKeepsThem) {
   auto const gone = abandoned(100'000);
   ASSERT_EQ(*store->expire_tips({gone}), 1u);
   EXPECT_EQ(store->not_servable({gone}), oid_list{gone});
@@ -158,7 +162,7 @@ TEST_F(StoreUpkeep, ATipThatComesBackBeforeItsObjectsGoKeepsThem) {
 }
 
 /// It was found whole with the help of objects that are gone when it is to be entered: it is looked at again.
-TEST_F(StoreUpkeep, WhatWasVerifiedBeforeADeletionIsVerifiedAgain) {
+TEST_P(StoreUpkeep, WhatWasVerifiedBeforeADeletionIsVerifiedAgain) {
   auto const gone = abandoned(100'000);
   ASSERT_EQ(*store->expire_tips({gone}), 1u);
   ASSERT_EQ(run(upkeep_kind::full).result, upkeep_result::ok);
@@ -177,7 +181,7 @@ TEST_F(StoreUpkeep, WhatWasVerifiedBeforeADeletionIsVerifiedAgain) {
   expect_whole();
 }
 
-TEST_F(StoreUpkeep, WhatNoTipReachesGoesWithAFullRepack) {
+TEST_P(StoreUpkeep, WhatNoTipReachesGoesWithAFullRepack) {
   auto const gone = abandoned(200'000);
   EXPECT_LT(dead_bytes(), 1'000u) << "it is a tip still";
   auto const bytes = store->disk_bytes();
@@ -195,7 +199,7 @@ TEST_F(StoreUpkeep, WhatNoTipReachesGoesWithAFullRepack) {
   expect_whole();
 }
 
-TEST_F(StoreUpkeep, StoppedItLeavesTheStoreAsItWas) {
+TEST_P(StoreUpkeep, StoppedItLeavesTheStoreAsItWas) {
   grow(2'000);
   for (auto const* command : {"pack-objects", "commit-graph"}) {
     held_git git(command);
@@ -216,7 +220,7 @@ TEST_F(StoreUpkeep, StoppedItLeavesTheStoreAsItWas) {
   EXPECT_EQ(run(upkeep_kind::full).result, upkeep_result::ok) << "and is no obstacle to the next";
 }
 
-TEST_F(StoreUpkeep, AChildThatDiesOrExceedsItsMemoryIsAFailureAndNothingElse) {
+TEST_P(StoreUpkeep, AChildThatDiesOrExceedsItsMemoryIsAFailureAndNothingElse) {
   grow(2'000);
   upkeep_limits_.max_memory = std::size_t{8} << 20;  // git cannot even start
   auto const done = run(upkeep_kind::full);
@@ -228,7 +232,7 @@ TEST_F(StoreUpkeep, AChildThatDiesOrExceedsItsMemoryIsAFailureAndNothingElse) {
   EXPECT_EQ(run(upkeep_kind::full).result, upkeep_result::ok);
 }
 
-TEST_F(StoreUpkeep, WhatACrashLeavesIsReapedAtTheStart) {
+TEST_P(StoreUpkeep, WhatACrashLeavesIsReapedAtTheStart) {
   grow(2'000);
   auto const pack = store->folder() / "objects" / "pack";
   for (auto const* name : {"multi-pack-index.lock", "tmp_pack_abc", "pack-1234.bitmap", "pack-1234.pack"})
@@ -245,7 +249,7 @@ TEST_F(StoreUpkeep, WhatACrashLeavesIsReapedAtTheStart) {
   expect_whole();
 }
 
-TEST_F(StoreUpkeep, AStoreWithoutCommitsIsNoTrouble) {
+TEST_P(StoreUpkeep, AStoreWithoutCommitsIsNoTrouble) {
   source.git("checkout -q --orphan empty");
   auto const blob = *object_id::from_hex(source.git("hash-object -w --stdin </dev/null"));
   repo_key const other{"example", "blobs"};
@@ -256,6 +260,8 @@ TEST_F(StoreUpkeep, AStoreWithoutCommitsIsNoTrouble) {
   EXPECT_EQ(drop(), drop_result::nothing);
   EXPECT_FALSE(upkeep_facts_of(store->folder(), system_clock().wall_now())->changed);
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, StoreUpkeep, both_formats, name_of_format);
 
 }  // namespace
 }  // namespace tankard::cache

@@ -43,7 +43,7 @@ class held_git {
 
 class UpkeepFixture : public StoreFixture {
  protected:
-  UpkeepFixture() {
+  explicit UpkeepFixture(protocol::object_format format = protocol::object_format::sha1) : StoreFixture(format) {
     add_commit(40'000);
     store = *first_pack(source.pack("--all"), {tip});
     publish();
@@ -128,7 +128,7 @@ class UpkeepFixture : public StoreFixture {
   static std::string fetch_of(const object_id& want) {
     std::string out;
     protocol::append_pkt(out, "command=fetch");
-    protocol::append_pkt(out, "object-format=sha1");
+    protocol::append_pkt(out, "object-format=" + std::string(to_string(want.format())));
     protocol::append_delim(out);
     for (auto const& argument : {"want " + want.hex(), std::string("ofs-delta"), std::string("done")})
       protocol::append_pkt(out, argument);

@@ -11,9 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class UploadPack : public StoreFixture {
+class UploadPack : public StoreFixture, public testing::WithParamInterface<protocol::object_format> {
  protected:
-  UploadPack() {
+  UploadPack() : StoreFixture(GetParam()) {
     base = source.commit("one", "1");
     tip = source.commit("two", "2");
     store = *first_pack(source.pack("--all"), {tip});
@@ -54,10 +54,10 @@ class UploadPack : public StoreFixture {
     }
     return reader.finish() ? pack : "";
   }
-  static std::string request(const std::string& command, const std::vector<std::string>& arguments) {
+  std::string request(const std::string& command, const std::vector<std::string>& arguments) {
     std::string out;
     protocol::append_pkt(out, "command=" + command);
-    protocol::append_pkt(out, "object-format=sha1");
+    protocol::append_pkt(out, "object-format=" + std::string(to_string(GetParam())));
     protocol::append_delim(out);
     for (auto const& a : arguments) protocol::append_pkt(out, a);
     protocol::append_flush(out);
@@ -79,7 +79,7 @@ class UploadPack : public StoreFixture {
   std::string errors;
 };
 
-TEST_F(UploadPack, AnswersLsRefs) {
+TEST_P(UploadPack, AnswersLsRefs) {
   auto const out = answer(request("ls-refs", {"symrefs", "ref-prefix HEAD", "ref-prefix refs/heads/"}));
   std::string expected;
   protocol::append_pkt(expected, tip.hex() + " HEAD symref-target:refs/heads/main\n");
@@ -88,7 +88,7 @@ TEST_F(UploadPack, AnswersLsRefs) {
   EXPECT_EQ(out, expected) << errors;
 }
 
-TEST_F(UploadPack, AnswersClientsOfV0AlsoForWhatIsNoTipAnyMore) {
+TEST_P(UploadPack, AnswersClientsOfV0AlsoForWhatIsNoTipAnyMore) {
   protocol::v0_request asked;
   asked.fetch.wants = {base};
   asked.fetch.done = true;
@@ -105,10 +105,10 @@ TEST_F(UploadPack, AnswersClientsOfV0AlsoForWhatIsNoTipAnyMore) {
   EXPECT_TRUE(old_pack(asked, out).starts_with("PACK")) << errors << out;
 }
 
-TEST_F(UploadPack, AnswersAFetchOfAnyServableCommitAndOfAFilteredOne) {
+TEST_P(UploadPack, AnswersAFetchOfAnyServableCommitAndOfAFilteredOne) {
   auto const whole = pack_of(answer(request("fetch", {"want " + base.hex(), "ofs-delta", "done"})));
   ASSERT_FALSE(whole.empty()) << errors;
-  test::temp_repo target;
+  test::temp_repo target(GetParam());
   auto const file = target.path() / "p.pack";
   std::ofstream(file, std::ios::binary) << whole;
   target.git("index-pack --check-self-contained-and-connected p.pack");
@@ -117,7 +117,7 @@ TEST_F(UploadPack, AnswersAFetchOfAnyServableCommitAndOfAFilteredOne) {
   EXPECT_EQ(errors, "");
 }
 
-TEST_F(UploadPack, ASessionIdOfTheClientIsNoObstacle) {
+TEST_P(UploadPack, ASessionIdOfTheClientIsNoObstacle) {
   auto asked = request("fetch", {"want " + tip.hex(), "done"});
   std::string session;
   protocol::append_pkt(session, "session-id=abc");
@@ -125,7 +125,7 @@ TEST_F(UploadPack, ASessionIdOfTheClientIsNoObstacle) {
   EXPECT_FALSE(pack_of(answer(asked)).empty()) << errors;
 }
 
-TEST_F(UploadPack, WorksWhereTheVolumeBelongsToSomebodyElse) {
+TEST_P(UploadPack, WorksWhereTheVolumeBelongsToSomebodyElse) {
   if (::chown(store->folder().c_str(), 12345, 12345) != 0) GTEST_SKIP() << "no right to chown";
   EXPECT_FALSE(pack_of(answer(request("fetch", {"want " + tip.hex(), "done"}))).empty()) << errors;
   auto bare = upload_pack_command(*store, 0);
@@ -136,12 +136,11 @@ TEST_F(UploadPack, WorksWhereTheVolumeBelongsToSomebodyElse) {
   EXPECT_NE(errors.find("dubious ownership"), std::string::npos) << "the option is what makes it work: " << errors;
 }
 
-TEST_F(UploadPack, SurvivesTheTrashingOfItsStoreOnceItRuns) {
-  auto const work = [](repo_store_ptr served, store_set& all) -> awaitable<std::string> {
+TEST_P(UploadPack, SurvivesTheTrashingOfItsStoreOnceItRuns) {
+  auto const work = [](repo_store_ptr served, store_set& all, std::string listing) -> awaitable<std::string> {
     auto const ex = co_await asio::this_coro::executor;
     auto options = upload_pack_command(*served, 0);
     auto child = subprocess::spawn(ex, options);
-    auto const listing = request("ls-refs", {});
     (void)co_await (*child)->write_stdin(asio::buffer(listing));
     std::string buffer(4096, '\0'), out;
     auto const n = co_await (*child)->read_stdout(asio::buffer(buffer));  // it has entered the folder
@@ -150,13 +149,15 @@ TEST_F(UploadPack, SurvivesTheTrashingOfItsStoreOnceItRuns) {
     auto const status = co_await (*child)->wait(60s);
     co_return status.text();
   };
-  EXPECT_EQ(test::run(io, work(store, *stores)), "exit 0");
+  EXPECT_EQ(test::run(io, work(store, *stores, request("ls-refs", {}))), "exit 0");
 }
 
-TEST_F(UploadPack, AMissingObjectIsGitsToSay) {
-  auto const out = answer(request("fetch", {"want " + std::string(40, '5'), "done"}));
+TEST_P(UploadPack, AMissingObjectIsGitsToSay) {
+  auto const out = answer(request("fetch", {"want " + made_up(GetParam()).hex(), "done"}));
   EXPECT_NE(out.find("not our ref"), std::string::npos) << out;
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, UploadPack, both_formats, name_of_format);
 
 }  // namespace
 }  // namespace tankard::cache

@@ -98,11 +98,15 @@ TEST(PlanFetch, LeavesToUpstream_WhatItAloneMayAnswer) {
   auto options = clone_of_one();
   options.server_options = {"x"};
   EXPECT_EQ(plan_fetch(options, warm()).action, fetch_action::stream);
+}
 
-  auto sha256 = clone_of_one();
-  sha256.format = protocol::object_format::sha256;
-  EXPECT_EQ(plan_fetch(sha256, cold()).action, fetch_action::stream);
-  EXPECT_EQ(plan_fetch(sha256, cold()).reason, reason::sha256_store);
+TEST(PlanFetch, MakesNothingOfTheObjectFormat) {
+  auto asked = clone_of_one();
+  asked.wants = {*object_id::from_hex(std::string(64, 'a'))};
+  asked.format = protocol::object_format::sha256;
+  EXPECT_EQ(plan_fetch(asked, cold()).action, fetch_action::stream_and_keep);
+  EXPECT_EQ(plan_fetch(asked, warm()).action, fetch_action::local);
+  EXPECT_EQ(plan_fetch(asked, away(warm())).action, fetch_action::local);
 }
 
 TEST(PlanFetch, SharesNothing_WhereRefsDifferByWhoAsks) {

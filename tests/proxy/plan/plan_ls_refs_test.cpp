@@ -215,5 +215,24 @@ TEST(EmptyPrefix, ListsAll_ForGitsOwnServerOnly) {
   EXPECT_TRUE(empty_prefix_lists_all(cache::upstream_kind::github, nullptr));
 }
 
+TEST(PlanLsRefs, KnowsAQuestionInAFormatThatTheRepositoryIsNotOf) {
+  using enum protocol::object_format;
+  test::fake_clock clock;
+  auto narrow = asks({"refs/heads/"});
+  auto wide = narrow;
+  wide.format = sha256;
+  EXPECT_FALSE(in_foreign_format(narrow, nullptr));
+  EXPECT_FALSE(in_foreign_format(wide, nullptr)) << "nothing is known";
+  auto s = listed(clock, 0s);
+  EXPECT_FALSE(in_foreign_format(narrow, &s));
+  EXPECT_TRUE(in_foreign_format(wide, &s));
+  auto const body = std::make_shared<const std::string>(std::string("000eversion 2\n0019object-format=sha256\n0000"));
+  s.advertisement = cache::kept_advertisement{body, clock.now()};
+  EXPECT_FALSE(in_foreign_format(wide, &s)) << "made anew, as its advertisement says already";
+  s.table = std::make_shared<const cache::ref_table>();
+  EXPECT_TRUE(in_foreign_format(narrow, &s));
+  EXPECT_FALSE(in_foreign_format(wide, &s));
+}
+
 }  // namespace
 }  // namespace tankard::proxy::plan
