@@ -91,7 +91,9 @@ constexpr setting<config> globals[] = {
     {"timeouts.connect", span_of(10, 10 * minute), in<&config::time, &timeouts::connect>, "",
      "For reaching an upstream, all its addresses tried."},
     {"timeouts.first_byte", span_of(10, hour), in<&config::time, &timeouts::first_byte>, "",
-     "From a request to the first byte of the upstream's answer."},
+     "From a request to the first byte of the upstream's answer. Who waits for the answer to another one's fetch waits "
+     "as "
+     "long for its first bytes behind its head."},
     {"timeouts.ls_refs_total", span_of(10, hour), in<&config::time, &timeouts::ls_refs_total>, "",
      "For a whole listing of refs."},
     {"timeouts.fetch_idle", span_of(second, day), in<&config::time, &timeouts::fetch_idle>, "",

@@ -31,11 +31,11 @@ struct follower_state {
   std::string last{};      ///< bytes that were sent, four at most
   unsigned silent_ticks = 0;
 
-  /// Where a pkt-line of our own may go in: behind the head, at the end of an append, and not
-  /// behind the flush-pkt that ends it all. (Pack data that looks like one only puts it off.)
   bool is_too_late(std::chrono::steady_clock::time_point begun) const {
     return !x.started() && what.patience && std::chrono::steady_clock::now() - begun >= *what.patience;
   }
+  /// Where a pkt-line of our own may go in: behind the head, at the end of an append, and not
+  /// behind the flush-pkt that ends it all. (Pack data that looks like one only puts it off.)
   bool at_boundary() const { return head.ended() && from.position() == from.followed()->size() && last != flush_pkt; }
 };
 

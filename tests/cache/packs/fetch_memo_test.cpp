@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "cache/packs/request_digest.hpp"
 #include "tests/cache/listing/listing_support.hpp"
 #include "tests/support/pkt.hpp"
@@ -74,6 +78,25 @@ TEST(FetchMemo, TheLongestUnusedGoes_WhereThereAreTooManyBytes) {
   EXPECT_TRUE(memo.knows_tags_of(a));
   EXPECT_TRUE(memo.knows_tags_of(d));
   EXPECT_FALSE(memo.knows_tags_of(b));
+}
+
+TEST(FetchMemo, GivesEachThreadWhatItAskedFor) {
+  fetch_memo memo(2000);  // so that entries come and go
+  std::vector<ref_table_ptr> tables;
+  for (unsigned i = 0; i < 8; ++i) tables.push_back(table_with(i));
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned t = 0; t < 4; ++t)
+      threads.emplace_back([&, t] {
+        for (unsigned i = 0; i < 500; ++i) {
+          auto const& table = tables[(t + i) % tables.size()];
+          if (memo.tags_of(table) != tags_digest(*table)) ++wrong;
+        }
+      });
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_LE(memo.bytes(), 2000u);
 }
 
 TEST(FetchMemo, WhatIsTooLargeToBeKeptIsGivenAllTheSame) {

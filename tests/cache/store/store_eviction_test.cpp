@@ -1,4 +1,6 @@
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include "cache/store/stores_on_disk.hpp"
 #include "tests/cache/store/store_fixture.hpp"
@@ -155,6 +157,24 @@ TEST_F(StoreEviction, WhatWasEvictedIsRemovedLaterAndNotUnderTheLockOfTheAccount
   EXPECT_EQ(stores->being_removed(), 0u);
   EXPECT_EQ(stores->disk_bytes(), each);
   EXPECT_NE(stores->find(key_of("a"), generation), nullptr);
+}
+
+TEST_F(StoreEviction, NothingIsLeft_HoweverManyEvictAndRemoveAtOnce) {
+  for (auto const* name : {"a", "b", "c", "d", "e", "f"}) make(name);
+  std::atomic<int> evicted = 0;
+  auto const work = [&] {
+    while (stores->evict_oldest()) {
+      ++evicted;
+      stores->remove_evicted();
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back(work);
+  }
+  EXPECT_EQ(evicted, 6);
+  EXPECT_EQ(stores->being_removed(), 0u);
+  EXPECT_EQ(stores->disk_bytes(), 0u) << "who came too late to remove left it to one who was at it";
 }
 
 TEST_F(StoreEviction, WhatSomebodyElseRemovedIsNotBeingRemoved) {
