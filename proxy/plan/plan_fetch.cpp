@@ -37,8 +37,7 @@ bool cuts_history(const protocol::fetch_request& asked) {
 }  // namespace
 
 bool makes_a_store(const protocol::fetch_request& asked, const fetch_facts& f) {
-  bool const plain =
-      asked.bypass_args.empty() && asked.server_options.empty() && asked.format == protocol::object_format::sha1;
+  bool const plain = asked.bypass_args.empty() && asked.server_options.empty();
   return plain && f.may_see && !f.own_refs && f.wants_are_tips && asked.clone_shaped();
 }
 

@@ -233,6 +233,9 @@ TEST(PlanFetch, KnowsTheArgumentsAsTheParserWritesThem) {
 TEST(MakesAStore, OnlyTheWholeHistoryOfTipsThatMayBeSeen) {
   EXPECT_TRUE(makes_a_store(clone_of_one(), cold()));
   EXPECT_TRUE(makes_a_store(clone_of_one(), warm())) << "whether there is one is not asked here";
+  auto other = clone_of_one();
+  other.format = protocol::object_format::sha256;
+  EXPECT_TRUE(makes_a_store(other, cold()));
   for (auto const spoil :
        {+[](protocol::fetch_request& r, fetch_facts&) { r.haves = r.wants; },
         +[](protocol::fetch_request& r, fetch_facts&) { r.deepen = 1; },
@@ -240,7 +243,6 @@ TEST(MakesAStore, OnlyTheWholeHistoryOfTipsThatMayBeSeen) {
         +[](protocol::fetch_request& r, fetch_facts&) { r.shallow = r.wants; },
         +[](protocol::fetch_request& r, fetch_facts&) { r.bypass_args = {"want-ref refs/heads/main"}; },
         +[](protocol::fetch_request& r, fetch_facts&) { r.server_options = {"x"}; },
-        +[](protocol::fetch_request& r, fetch_facts&) { r.format = protocol::object_format::sha256; },
         +[](protocol::fetch_request&, fetch_facts& f) { f.may_see = false; },
         +[](protocol::fetch_request&, fetch_facts& f) { f.own_refs = true; },
         +[](protocol::fetch_request&, fetch_facts& f) { f.wants_are_tips = false; }}) {
