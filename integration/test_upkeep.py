@@ -240,7 +240,7 @@ def small_disk(tmp_path):
 
 
 def test_a_clone_larger_than_the_disk_streams_through_and_the_next_is_kept(run_tankard, git, new_repository, small_disk, tmp_path):
-    large, little = new_repository().big(96), new_repository().history(10)
+    large, little = new_repository().big(300), new_repository().history(10)
     tankard = run_tankard(cache_dir=small_disk / "cache", settings={**EAGER, "cache.min_free_bytes": "0", "spool.max_bytes": "1GiB"})
     for n, cause in enumerate(("disk full", "less than cache.min_free_bytes are free")):
         git.check("clone", "--bare", tankard.url(large.path), tmp_path / f"large{n}")
