@@ -3,6 +3,7 @@ import pytest
 
 from support.fault_proxy import Gate, HoldBody, Truncate
 from support.gitrepo import typical
+from support.processes import wait_until
 from support.upstream import PASSWORD, USER
 
 SHALLOW = ("--depth", "1")
@@ -111,12 +112,58 @@ def test_a_failing_transfer_leaves_nothing_and_harms_nobody(run_tankard, clock, 
     part(tankard, "two")
     tankard.wait_event("keep-failed")
     tankard.wait_quiet()
-    assert not tankard.metric("tankard_store_repositories")
-    clock.passes(hours=25)
-    for name in ("three", "four"):
+    for name in ("three", "four"):  # clients that come all the time do not put it off
+        clock.passes(minutes=20)
         part(tankard, name)
-        clock.passes(minutes=2)
+        assert not tankard.metric("tankard_store_repositories")
+    clock.passes(minutes=25)
+    part(tankard, "five")
     tankard.wait_stored()
+
+
+def test_an_upstream_that_may_not_be_asked_any_more_is_not(run_tankard, faults, git, new_repository, tmp_path):
+    """Two are under way and one waits; then the operator takes the upstream away."""
+    tankard = run_tankard(settings={f"upstream.{faults.name}.mirror.policy": "always"})
+    gate = Gate()
+    faults.on(HoldBody(gate, after=1000), kind="fetch", times=None, where=lambda r: b"deepen" not in r.body)
+    repositories = [new_repository().history(5) for _ in range(3)]
+    for n, repository in enumerate(repositories):
+        git.check("clone", "--bare", *SHALLOW, tankard.url(repository.path), tmp_path / str(n))
+    gate.wait_arrived(2)
+    tankard.switch(False)
+    gate.open()
+    tankard.wait_quiet()
+    tankard.switch(True)
+    part_of = [r.path for r in whole_transfers(faults)]
+    assert len(part_of) == 2
+    (left,) = [r for r in repositories if f"/{r.path}/git-upload-pack" not in part_of]
+    git.check("clone", "--bare", "--depth", "2", tankard.url(left.path), tmp_path / "again")
+    tankard.wait_metric("tankard_store_repositories", lambda n: n >= 1)
+    wait_until(lambda: len(whole_transfers(faults)) == 3, "it is tried at the next request")
+
+
+def test_a_branch_that_is_gone_since_it_was_listed_is_not_asked_for(run_tankard, faults, git, project, part, tmp_path):
+    tankard = run_tankard(settings={f"upstream.{faults.name}.mirror.policy": "always"})
+    gone = project.add_commit(branch="gone")
+    assert f"{gone}\trefs/heads/gone" in git.ls_remote(tankard.url(project.path))
+    git.check("update-ref", "-d", "refs/heads/gone", cwd=project.folder)
+    git.check("gc", "--prune=now", cwd=project.folder)
+    part(tankard, "one", *SHALLOW, "--branch", "main")
+    tankard.wait_stored()
+    assert not [e for e in tankard.events("keep-failed") if "mirrored" in e["cause"]]
+
+
+def test_a_clients_clone_that_is_whole_sooner_is_the_store(run_tankard, faults, git, project, part, tmp_path):
+    tankard = run_tankard(settings={f"upstream.{faults.name}.mirror.policy": "always"})
+    gate = Gate()
+    faults.on(HoldBody(gate, after=1000), kind="fetch", where=lambda r: b"deepen" not in r.body)
+    part(tankard, "one")
+    gate.wait_arrived()
+    git.check("clone", "--bare", tankard.url(project.path), tmp_path / "whole")
+    tankard.wait_metric("tankard_store_repositories", lambda n: n == 1)
+    gate.open()
+    tankard.wait_quiet()
+    git.same_content(project.folder, tmp_path / "whole")
 
 
 def test_a_purge_in_the_middle_keeps_nothing(run_tankard, faults, git, project, part, tmp_path):

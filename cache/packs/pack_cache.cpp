@@ -15,10 +15,10 @@ namespace tankard::cache {
 
 namespace {
 
-/// A file that was cut since it was opened is looked at by its name again, and dropped.
+/// A file that was cut or removed since it was opened is looked for by its name again, and dropped.
 bool is_whole(const cached_pack& pack) {
   struct stat now{};
-  return ::fstat(pack.fd.get(), &now) == 0 && static_cast<std::uint64_t>(now.st_size) == pack.size;
+  return ::fstat(pack.fd.get(), &now) == 0 && now.st_nlink > 0 && static_cast<std::uint64_t>(now.st_size) == pack.size;
 }
 
 }  // namespace

@@ -71,7 +71,8 @@ bool ends_well(const protocol::fetch_response_reader& reader) { return reader.en
 bool ends_well(protocol::v0_response_reader& reader) { return reader.finish().has_value(); }
 
 template <class Reader>
-awaitable<received> receive(services& s, upstream::call& call, const pack_writer& write, Reader reader) {
+awaitable<received> receive(services& s, upstream::call& call, const pack_writer& write, cache::boot_point deadline,
+                            Reader reader) {
   std::string buffer(read_size, '\0');
   std::uint64_t size = 0;
   for (;;) {
@@ -81,6 +82,7 @@ awaitable<received> receive(services& s, upstream::call& call, const pack_writer
     auto const n = co_await call.read(asio::buffer(buffer));
     if (!n) co_return received{n.error().cause, n.error()};
     if (*n == 0) break;
+    if (s.clock.now() > deadline) co_return received{std::string("it takes too long"), std::nullopt};
     size += *n;
     auto piped = co_await pipe_events(reader, std::string_view(buffer).substr(0, *n), write);
     if (!piped) co_return received{piped.error(), std::nullopt};
@@ -98,7 +100,8 @@ class own_fetch_under_way {
   /// Asks; where the answer is no good it says why.
   awaitable<fetched_into> begin(protocol::own_fetch question);
   /// REQUIRES: begin() went well. The error is a sentence.
-  awaitable<cache::ingest_result<void>> receive_pack(const pack_writer& write);
+  awaitable<cache::ingest_result<void>> receive_pack(const pack_writer& write,
+                                                     cache::boot_point deadline = cache::boot_point::max());
 
  private:
   fetched_into failed(const upstream::failure& f);
@@ -160,27 +163,19 @@ awaitable<fetched_into> own_fetch_under_way::judge() {
   co_return fetched_into{"HTTP " + std::to_string(head_.status), of_this_credential};
 }
 
-awaitable<cache::ingest_result<void>> own_fetch_under_way::receive_pack(const pack_writer& write) {
+awaitable<cache::ingest_result<void>> own_fetch_under_way::receive_pack(const pack_writer& write,
+                                                                        cache::boot_point deadline) {
   received got;
   if (words_.v2)
-    got = co_await receive(s_, *call_, write, protocol::fetch_response_reader());
+    got = co_await receive(s_, *call_, write, deadline, protocol::fetch_response_reader());
   else
-    got = co_await receive(s_, *call_, write, protocol::v0_response_reader(words_.old));
+    got = co_await receive(s_, *call_, write, deadline, protocol::v0_response_reader(words_.old));
   if (got.broken) {
     note_failure(s_, repo_, operation::fetch, who_.principal, *got.broken, s_.clock.now() - begun_);
   } else {
     note_answer(s_, repo_, operation::fetch, who_.principal, head_, meaning_, took_);
   }
   co_return got.result;
-}
-
-awaitable<cache::ingest_result<void>> append(services& s, cache::pack_spool& into, std::string_view bytes,
-                                             std::uint64_t most) {
-  if (bytes.size() > most - std::min(into.size(), most)) {
-    co_return "it is larger than " + std::to_string(most) + " bytes (mirror.max_bytes)";
-  }
-  auto job = [&into, bytes] { return into.append(bytes); };
-  co_return co_await s.pool.run(std::move(job));
 }
 
 }  // namespace
@@ -218,21 +213,26 @@ awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::ident
   co_return fetched_into{co_await (*sink)->commit(std::move(wants))};
 }
 
-awaitable<cache::ingest_result<std::unique_ptr<cache::pack_spool>>> fetch_whole(services& s, repo_ref repo,
-                                                                                const auth::identity& who,
-                                                                                protocol::own_fetch question,
-                                                                                std::uint64_t most) {
+awaitable<whole_pack> fetch_whole(services& s, repo_ref repo, const auth::identity& who, protocol::own_fetch question,
+                                  whole_limits limits) {
+  auto const deadline = s.clock.now() + limits.time;
   own_fetch_under_way fetch(s, repo, who);
   auto const begun = co_await fetch.begin(std::move(question));
-  if (!begun.result) co_return begun.result.error();
+  if (!begun.result) co_return whole_pack{begun.result.error()};
   auto create = [&s] { return cache::pack_spool::create(s.stores, s.pool); };
   auto spool = co_await s.pool.run(std::move(create));
-  if (!spool) co_return spool.error();
-  auto const write = [&](std::string_view bytes) { return append(s, **spool, bytes, most); };
-  auto const got = co_await fetch.receive_pack(write);
-  if (!got) co_return got.error();
-  if (!(*spool)->looks_whole()) co_return std::string("the answer has no whole pack");
-  co_return std::move(*spool);
+  if (!spool) co_return whole_pack{spool.error()};
+  bool too_large = false;
+  auto const write = [&](std::string_view bytes) -> awaitable<cache::ingest_result<void>> {
+    too_large = bytes.size() > limits.bytes - std::min((*spool)->size(), limits.bytes);
+    if (too_large) co_return "it is larger than " + std::to_string(limits.bytes) + " bytes (mirror.max_bytes)";
+    auto job = [&spool, bytes] { return (*spool)->append(bytes); };
+    co_return co_await s.pool.run(std::move(job));
+  };
+  auto const got = co_await fetch.receive_pack(write, deadline);
+  if (!got) co_return whole_pack{got.error(), too_large};
+  if (!(*spool)->looks_whole()) co_return whole_pack{std::string("the answer has no whole pack")};
+  co_return whole_pack{std::move(*spool)};
 }
 
 }  // namespace tankard::proxy::refresh

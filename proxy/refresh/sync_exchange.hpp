@@ -1,6 +1,8 @@
 #pragma once
 // The wire part of syncs and mirrors: tankard's own fetch, its answer piped into a store or a file.
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,10 +24,16 @@ struct fetched_into {
 /// Fetches `wants` into `store`, with the credential of `who`.
 awaitable<fetched_into> fetch_into(services& s, repo_ref repo, const auth::identity& who, cache::repo_store_ptr store,
                                    std::vector<protocol::object_id> wants, std::vector<protocol::object_id> haves);
-/// Fetches what is wanted with all its history, into a file for a first pack of at most `most` bytes.
-awaitable<cache::ingest_result<std::unique_ptr<cache::pack_spool>>> fetch_whole(services& s, repo_ref repo,
-                                                                                const auth::identity& who,
-                                                                                protocol::own_fetch question,
-                                                                                std::uint64_t most);
+struct whole_limits {
+  std::uint64_t bytes;            ///< of the pack
+  std::chrono::nanoseconds time;  ///< of the transfer
+};
+struct whole_pack {
+  cache::ingest_result<std::unique_ptr<cache::pack_spool>> pack;  ///< the error is a sentence for the log
+  bool too_large = false;
+};
+/// Fetches what is wanted with all its history, into a file for a first pack.
+awaitable<whole_pack> fetch_whole(services& s, repo_ref repo, const auth::identity& who, protocol::own_fetch question,
+                                  whole_limits limits);
 
 }  // namespace tankard::proxy::refresh

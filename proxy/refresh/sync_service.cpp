@@ -9,6 +9,8 @@
 namespace tankard::proxy::refresh {
 namespace {
 
+constexpr std::chrono::minutes adoption_pause{10};
+
 bool mirrored(const std::string& name, const std::vector<std::string>& prefixes) {
   for (auto const& p : prefixes) {
     if (name.starts_with(p)) return true;
@@ -45,6 +47,8 @@ std::vector<protocol::object_id> mirrored_tips(const cache::ref_table& table,
   for (auto const& ref : table.refs()) {
     if (!ref.unborn && mirrored(ref.name, prefixes)) out.push_back(ref.oid);
   }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
@@ -274,7 +278,8 @@ void sync_service::adopt_kept(repo_ref repo, auth::identity_ptr who, std::string
                               std::vector<protocol::object_id> wants) {
   if (s_.stores.knows(repo.key, generation)) return;
   auto claim = claim_first_pack(repo.key);
-  if (!claim || !again_.begin(repo.key, s_.clock.now())) return;
+  // Where there is room for an answer and not for a store of it, that is evicted again at once.
+  if (!claim || !again_.begin(repo.key.text(), s_.clock.now(), adoption_pause)) return;
   adopt_first_pack(std::move(*claim), std::move(repo), std::move(who), std::move(generation), std::move(answer),
                    std::move(wants));
 }
@@ -285,7 +290,11 @@ awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth:
   bool const lives = co_await s_.listing->lives(repo.key, generation);
   if (!lives) co_return;
   auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);
-  if (!permit) co_return;
+  if (!permit) {
+    s_.meters.sync_done(repo.site.index, false);
+    note_keep_failed(s_, repo.key, "too many packs are being taken in (sync.concurrent, sync.waiting)");
+    co_return;
+  }
   auto clear = [this] { s_.stores.empty_trash(); };  // of a damaged store that this one replaces
   co_await s_.long_jobs.run(std::move(clear));
   auto pack = co_await take_pack(s_, std::move(from));

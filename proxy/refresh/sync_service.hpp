@@ -19,7 +19,7 @@
 #include "cache/io/async_event.hpp"
 #include "cache/io/async_semaphore.hpp"
 #include "cache/spool/spool.hpp"
-#include "proxy/refresh/adoption_pause.hpp"
+#include "proxy/refresh/repository_pause.hpp"
 #include "proxy/refresh/unpack_answer.hpp"
 #include "proxy/services.hpp"
 
@@ -39,7 +39,7 @@ class sync_service;
 
 /// A sealed answer, or a pack that tankard fetched itself.
 using first_pack_source = std::variant<kept_answer, std::unique_ptr<cache::pack_spool>>;
-/// Tips of the table below any of these prefixes.
+/// Tips of the table below any of these prefixes, each once.
 std::vector<protocol::object_id> mirrored_tips(const cache::ref_table& table, const std::vector<std::string>& prefixes);
 
 /// That an answer under way is to become the first pack of a repository's store. Given back by its destructor.
@@ -124,7 +124,7 @@ class sync_service {
 
   services& s_;
   std::shared_ptr<cache::async_semaphore> packs_;  ///< packs being taken in at one time
-  adoption_pause again_;
+  repository_pause again_;                         ///< of adopt_kept()
   mutable std::mutex mu_;
   std::unordered_map<cache::repo_key, slot> slots_;  // guarded by mu_; bounded by the repositories with a sync
   /// Claims on first packs; with an event from the moment the pack is being indexed.

@@ -141,7 +141,7 @@ TEST_F(PackCache, WhatIsOpenIsFoundWithoutALookAtTheDisk) {
   ASSERT_TRUE(put(key("a"), pattern(1000)));
   EXPECT_EQ(packs->find_open(key("a")), nullptr);
   EXPECT_NE(packs->find(key("a")), nullptr);
-  std::filesystem::remove_all(folder());
+  std::filesystem::rename(folder(), dir.path() / "elsewhere");
   auto const again = packs->find_open(key("a"));  // though nobody read it any more
   EXPECT_TRUE(content(again) == pattern(1000));
   EXPECT_EQ(packs->find(key("a")), again);
@@ -187,6 +187,14 @@ TEST_F(PackCache, WhatWasCutWhileItWasHeldOpenIsDropped) {
   EXPECT_EQ(packs->find(key("a")), nullptr);
   EXPECT_EQ(packs->stats().damaged, 1u);
   EXPECT_TRUE(names().empty());
+}
+
+TEST_F(PackCache, WhatAnOperatorRemovedIsNotServedThoughItIsHeldOpen) {
+  ASSERT_TRUE(put(key("a"), pattern(1000)));
+  EXPECT_NE(packs->find(key("a")), nullptr);
+  std::filesystem::remove(folder() / names().front());
+  EXPECT_EQ(packs->find_open(key("a")), nullptr);
+  EXPECT_EQ(packs->find(key("a")), nullptr);
 }
 
 TEST_F(PackCache, AGenerationChangeDropsAllOthersOfThatRepository) {
