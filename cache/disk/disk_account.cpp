@@ -48,8 +48,9 @@ bool disk_account::make_room(std::uint64_t coming) {
   std::lock_guard const alone(freeing_);
   std::vector<disk_user*> spent;
   for (;;) {
+    auto const leaving = being_removed();  // before the rest is looked at: a removal that ends meanwhile counts for us
     auto const used = limits_.max_bytes == 0 ? 0 : bytes();
-    if (bytes_to_free(limits_, used, free_(), coming) <= being_removed()) return true;
+    if (bytes_to_free(limits_, used, free_(), coming) <= leaving) return true;
     auto* const user = longest_unused(users_, spent);
     if (user == nullptr) return false;
     if (user->free_some(1) == 0) spent.push_back(user);  // one thing at a time: the next oldest may be another's

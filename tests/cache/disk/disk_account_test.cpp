@@ -109,6 +109,17 @@ TEST_F(DiskAccount, WhatIsBeingRemovedCountsAsFree) {
   EXPECT_EQ(stores.things.size(), 1u);
 }
 
+TEST_F(DiskAccount, ARemovalThatEndsWhileTheDiskIsLookedAtRefusesNobody) {
+  disk_account account({100, 0}, [this] {
+    stores.remove();
+    return free;
+  });
+  account.add_source(stores);
+  stores.pinned = 60;
+  stores.aside = 40;
+  EXPECT_TRUE(account.make_room(20));
+}
+
 TEST_F(DiskAccount, ALimitIsReachedWhereTheRestIsInUse) {
   disk_account account({100, 0}, [this] { return free; });
   account.add_source(stores);
