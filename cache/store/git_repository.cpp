@@ -114,6 +114,7 @@ boost::system::result<void> git_repository::probe(const std::filesystem::path& f
   return format == object_format::sha1 ? probe_libgit2_database(folder) : probe_git_directory(folder);
 }
 
+bool git_repository::is_broken() const noexcept { return handle_->objects->is_broken(); }
 git_result<void> git_repository::refresh() const { return handle_->objects->refresh(); }
 bool git_repository::has(const object_id& oid) const { return handle_->objects->has(oid); }
 git_result<object_content> git_repository::read(const object_id& oid) const { return handle_->objects->read(oid); }

@@ -44,6 +44,7 @@ class git_repository {
   ~git_repository();
 
   // As object_database has them.
+  bool is_broken() const noexcept;
   git_result<void> refresh() const;
   bool has(const protocol::object_id& oid) const;
   using content = object_content;

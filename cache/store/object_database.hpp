@@ -28,6 +28,8 @@ struct object_content {
 class object_database {
  public:
   virtual ~object_database() = default;
+  /// It will not answer any more, whatever it is asked: errors say nothing of the objects.
+  virtual bool is_broken() const noexcept { return false; }
   /// Reads the list of packs again.
   virtual git_result<void> refresh() = 0;
   /// Whether the packs known so far name the object.

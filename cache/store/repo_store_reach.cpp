@@ -68,10 +68,11 @@ struct present_wants {
   oid_list objects;  ///< trees and blobs
 };
 
-present_wants look_up(const git_repository& git, const oid_list& wants) {
+git_result<present_wants> look_up(const git_repository& git, const oid_list& wants) {
   present_wants out;
   for (auto const& want : wants) {
     auto const target = git.has(want) ? git.peel(want) : git_repository::target{};
+    if (!target && git.is_broken()) return target.error();
     if (!target || target->oid.is_zero() || target->tag) continue;
     if (!target->commit) {
       out.objects.push_back(want);
@@ -86,14 +87,16 @@ present_wants look_up(const git_repository& git, const oid_list& wants) {
 git_result<oid_list> not_below(const std::filesystem::path& folder, const git_repository& git, const oid_list& wants,
                                const object_walk::commit_list& commits) {
   auto const looked_for = look_up(git, wants);
-  auto const reached = looked_for.commits.empty() ? oid_list{} : git.ancestors_among(*commits, looked_for.commits);
+  if (!looked_for) return looked_for.error();
+  auto const& [wanted_commits, objects] = *looked_for;
+  auto const reached = wanted_commits.empty() ? oid_list{} : git.ancestors_among(*commits, wanted_commits);
   if (!reached) return reached.error();
   oid_set found(reached->begin(), reached->end());
-  if (!looked_for.objects.empty()) {
+  if (!objects.empty()) {
     auto const walk = kept_walks::instance().walk(folder, commits);
-    auto const beyond = walk->beyond(looked_for.objects, [&](const object_id& oid) { return git.read(oid); });
+    auto const beyond = walk->beyond(objects, [&](const object_id& oid) { return git.read(oid); });
     if (!beyond) return beyond.error();
-    found.insert(looked_for.objects.begin(), looked_for.objects.end());
+    found.insert(objects.begin(), objects.end());
     for (auto const& oid : *beyond) found.erase(oid);
   }
   oid_list out;
@@ -131,7 +134,8 @@ repo_store::impl::tip_list repo_store::impl::beyond(const tip_list& wants, const
     auto const anchors = from(*git);
     if (anchors)
       if (auto out = not_below(folder, *git, wants, *anchors)) return std::move(*out);
-    git->discard();  // once more with a fresh handle: packs may have been replaced under the first
+    if (git->is_broken()) return wants;  // so would be the next one, and its time-out is waited for again
+    git->discard();                      // once more with a fresh handle: packs may have been replaced under the first
   }
   return wants;
 }
@@ -149,8 +153,11 @@ repo_store::impl::tip_list repo_store::impl::unreachable(const tip_list& wants, 
   std::ranges::copy_if(wants, std::back_inserter(others), [&](auto const& w) { return !known.contains(w); });
   return beyond(others, [&](const git_repository& git) -> git_result<std::shared_ptr<const tip_list>> {
     auto peeled_tips = std::make_shared<tip_list>();
-    for (auto const& tip : known)
-      if (auto const target = git.peel(tip); target && target->commit) peeled_tips->push_back(target->oid);
+    for (auto const& tip : known) {
+      auto const target = git.peel(tip);
+      if (!target && git.is_broken()) return target.error();
+      if (target && target->commit) peeled_tips->push_back(target->oid);
+    }
     std::ranges::sort(*peeled_tips);
     return peeled_tips;
   });
