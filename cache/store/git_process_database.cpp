@@ -80,10 +80,11 @@ class git_process_database final : public object_database {
   }
 
   git_result<std::vector<object_id>> ancestors_among(const std::vector<object_id>& commits,
-                                                     const std::unordered_set<object_id>& wanted) override {
+                                                     const std::unordered_set<object_id>& wanted,
+                                                     const walk_end& end) override {
     std::vector<object_id> found;
     if (commits.empty() || wanted.empty()) return found;
-    auto const until = std::chrono::steady_clock::now() + limits_.walk;
+    auto const until = std::min(end.until(), std::chrono::steady_clock::now() + limits_.walk);
     auto const walk = start({"rev-list", "--stdin"});
     if (!walk) return walk.error();
     auto& child = **walk;
@@ -111,8 +112,8 @@ class git_process_database final : public object_database {
     ingest_limits limits;
     limits.max_memory = limits_.max_memory;
     auto const name = arguments.front();
-    auto child =
-        blocking_child::spawn(git_command(limits, 1, std::move(arguments), repository_environment(folder_, {})));
+    auto child = blocking_child::spawn(
+        git_command(limits, 1, std::move(arguments), repository_environment(folder_, {})), &walks_stopped);
     if (child) return std::move(*child);
     broken_ = "cannot start git " + name + ": " + child.error().message();
     return broken_;
@@ -121,7 +122,8 @@ class git_process_database final : public object_database {
   /// What git says of its end counts more than what we saw of it. The child is of no use any more.
   std::string failure(blocking_child& child, std::string_view name, const boost::system::error_code& seen) {
     auto const now = std::chrono::steady_clock::now();
-    bool const hangs = seen == boost::system::errc::timed_out;
+    bool const stopped = seen == boost::system::errc::operation_canceled;
+    bool const hangs = stopped || seen == boost::system::errc::timed_out;
     auto const status = child.wait(hangs ? now : now + last_words_wait);
     auto out = "git " + std::string(name) + " failed (" + (status ? status->text() : seen.message()) + ')';
     if (auto const words = child.last_words(); !words.empty()) out += ": " + words;

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "cache/store/git_repository.hpp"
 #include "cache/store/store_errc.hpp"
 #include "tests/cache/store/upkeep_fixture.hpp"
@@ -146,7 +148,7 @@ TEST_F(GitProcessDatabase, WhatIsTooLargeIsNotReadAndTheNextQuestionIsAnswered) 
 TEST_F(GitProcessDatabase, AWalkThatIsSatisfiedEndsItsProcess) {
   for (int i = 0; i < 3; ++i) tip = source.commit("n", std::to_string(i));
   auto const database = open();
-  EXPECT_EQ(*database->ancestors_among({tip}, {tip}), oid_list{tip});
+  EXPECT_EQ(*database->ancestors_among({tip}, {tip}, walk_end()), oid_list{tip});
   EXPECT_EQ(subprocess::running(), 0u);
 }
 
@@ -160,8 +162,8 @@ TEST_F(GitProcessDatabase, AGitThatHangsIsAnErrorAndNothingIsAskedAnyMore) {
   EXPECT_EQ(subprocess::running(), 0u);
   EXPECT_TRUE(database->is_broken());
   git.reset();
-  for (auto const& later :
-       {database->kind_of(tip).error(), database->read(tip).error(), database->ancestors_among({tip}, {tip}).error()})
+  for (auto const& later : {database->kind_of(tip).error(), database->read(tip).error(),
+                            database->ancestors_among({tip}, {tip}, walk_end()).error()})
     EXPECT_EQ(later, failed.error()) << "without a wait for another one";
   EXPECT_TRUE(database->has(tip)) << "which needs no git";
 }
@@ -170,7 +172,7 @@ TEST_F(GitProcessDatabase, AWalkThatHangsIsTheLastQuestionToo) {
   using namespace std::chrono_literals;
   auto const database = open({.walk = 0s});
   std::optional<held_git> git("rev-list");
-  auto const failed = database->ancestors_among({tip}, {tip});
+  auto const failed = database->ancestors_among({tip}, {tip}, walk_end());
   ASSERT_FALSE(failed);
   EXPECT_TRUE(database->is_broken());
   git.reset();
@@ -195,7 +197,7 @@ TEST_F(GitProcessDatabase, AGitThatDiesIsAnErrorInItsOwnWords) {
   auto const failed = database->kind_of(tip);
   ASSERT_FALSE(failed);
   EXPECT_THAT(failed.error(), testing::HasSubstr("git cat-file failed (exit 128): fatal: not a git repository"));
-  auto const walk = database->ancestors_among({tip}, {tip});
+  auto const walk = database->ancestors_among({tip}, {tip}, walk_end());
   ASSERT_FALSE(walk);
   EXPECT_THAT(walk.error(), testing::HasSubstr("git rev-list failed (exit 128): fatal: not a git repository"));
   source.shell("mv .git/elsewhere .git/HEAD");
@@ -205,7 +207,7 @@ TEST_F(GitProcessDatabase, AGitThatDiesIsAnErrorInItsOwnWords) {
 
 TEST_F(GitProcessDatabase, AGitThatExceedsItsMemoryIsAnError) {
   auto const database = open({.max_memory = 1u << 20});
-  EXPECT_FALSE(database->ancestors_among({tip}, {tip}));
+  EXPECT_FALSE(database->ancestors_among({tip}, {tip}, walk_end()));
   EXPECT_FALSE(database->read(tip));
   EXPECT_EQ(subprocess::running(), 0u);
 }
@@ -258,6 +260,16 @@ TEST_F(StoreOfGitProcesses, ARefThatGitDoesNotAnswerForKeepsItsValueUntilTheNext
   ASSERT_TRUE(store->publish_refs(table(), all_refs));
   for (auto const* name : {"refs/heads/main", "refs/heads/fresh"}) EXPECT_EQ(shown(store, name), third) << name;
   EXPECT_EQ(shown(store, "refs/heads/other"), second);
+}
+
+TEST_F(StoreOfGitProcesses, AWalkThatHangsEndsWithTheProcess) {
+  held_git const git("rev-list");
+  std::jthread const stopping([&] {
+    while (!git.reached()) std::this_thread::yield();
+    git2.stop_walks();
+  });
+  EXPECT_EQ(store->not_servable({first}), oid_list{first}) << "not known to be reachable";
+  EXPECT_EQ(subprocess::running(), 0u);
 }
 
 TEST_F(StoreOfGitProcesses, AWalkThatHangsIsNotMadeTwice) {
