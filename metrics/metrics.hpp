@@ -61,7 +61,8 @@ struct gauges {
   std::size_t spools = 0, spools_waiting = 0;
   std::uint64_t spool_bytes = 0, spool_ahead_bytes = 0;
   std::uint64_t spools_windowed = 0;  ///< total so far
-  std::size_t children = 0, children_waiting = 0, syncs_running = 0, blocking_jobs = 0, long_jobs = 0;
+  std::size_t children = 0, children_waiting = 0, walks_waiting = 0, syncs_running = 0, blocking_jobs = 0,
+              long_jobs = 0;
   std::uint64_t blocking_jobs_begun = 0, long_jobs_begun = 0;  ///< totals so far
   std::size_t body_memory_bytes = 0;
   std::uint64_t handshake_failures = 0, bad_proxy_headers = 0;  ///< totals so far

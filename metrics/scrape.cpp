@@ -45,6 +45,8 @@ constexpr row<gauges> gauge_rows[] = {
      field<&gauges::disk_free_bytes>},
     {"tankard_children", "git processes running.", field<&gauges::children>},
     {"tankard_children_waiting", "Requests waiting for a git process.", field<&gauges::children_waiting>},
+    {"tankard_walks_waiting", "Requests waiting for their turn to walk over the objects of a store.",
+     field<&gauges::walks_waiting>},
     {"tankard_syncs_running", "Packs being taken into the store.", field<&gauges::syncs_running>},
     {"tankard_blocking_jobs", "Jobs waiting or running on the pool for blocking work.", field<&gauges::blocking_jobs>},
     {"tankard_long_jobs",

@@ -85,6 +85,8 @@ struct services {
   refresh::recent_404s& not_found;
   refresh::recent_pushes& pushes;
   std::shared_ptr<cache::fair_semaphore> children;
+  /// For walks that clients make on long_jobs: fewer places than it has threads, so that one is left for the others.
+  std::shared_ptr<cache::fair_semaphore> walks;
   int lock_fd;  ///< of the cache directory; children inherit it
   std::vector<std::unique_ptr<upstream_site>> upstreams;
   std::string agent;      ///< "tankard/0.1.0", as tankard names itself to upstreams

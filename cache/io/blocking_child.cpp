@@ -15,6 +15,7 @@ using boost::system::error_code;
 using time_point = blocking_child::time_point;
 
 constexpr std::size_t read_size = 64u << 10;
+constexpr std::chrono::milliseconds stop_look{100};  // how soon it is noticed that `stop` was set
 
 error_code system_error(int number) { return {number, boost::system::system_category()}; }
 
@@ -32,14 +33,15 @@ bool has_bytes(int fd) {
 
 }  // namespace
 
-boost::system::result<std::unique_ptr<blocking_child>> blocking_child::spawn(const spawn_options& options) {
+boost::system::result<std::unique_ptr<blocking_child>> blocking_child::spawn(const spawn_options& options,
+                                                                             const std::atomic<bool>* stop) {
   auto spawned = detail::spawn_child(options);
   if (!spawned) return spawned.error();
-  return std::unique_ptr<blocking_child>(new blocking_child(std::move(*spawned), options.stderr_tail));
+  return std::unique_ptr<blocking_child>(new blocking_child(std::move(*spawned), options.stderr_tail, stop));
 }
 
-blocking_child::blocking_child(detail::spawned&& pipes, std::size_t tail)
-    : pipes_(std::move(pipes)), tail_limit_(tail) {
+blocking_child::blocking_child(detail::spawned&& pipes, std::size_t tail, const std::atomic<bool>* stop)
+    : pipes_(std::move(pipes)), tail_limit_(tail), stop_(stop) {
   detail::child_started();
 }
 
@@ -62,7 +64,9 @@ bool blocking_child::take_stderr() {
 boost::system::result<void> blocking_child::await_ready(int fd, short events, time_point until) {
   while (true) {
     std::array<pollfd, 2> wait{pollfd{fd, events, 0}, pollfd{pipes_.err.get(), POLLIN, 0}};
-    int const ready = ::poll(wait.data(), wait.size(), milliseconds_until(until));
+    if (stop_ != nullptr && *stop_) return system_error(ECANCELED);
+    auto const look = stop_ == nullptr ? until : std::min(until, std::chrono::steady_clock::now() + stop_look);
+    int const ready = ::poll(wait.data(), wait.size(), milliseconds_until(look));
     if (ready < 0 && errno != EINTR) return system_error(errno);
     if (ready == 0 && std::chrono::steady_clock::now() >= until) return system_error(ETIMEDOUT);
     if (ready <= 0) continue;

@@ -4,6 +4,7 @@
 // Its argv, environment and limits are those of a subprocess. Destroyed while running: its group gets SIGKILL, and it
 // is reaped here. REQUIRES: the process ignores SIGPIPE. Used by one thread at a time, never one of an event loop.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -22,12 +23,15 @@ class blocking_child {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  static boost::system::result<std::unique_ptr<blocking_child>> spawn(const spawn_options& options);
+  /// `stop`, which outlives the child: once it is set nothing is waited for any more (operation_canceled).
+  static boost::system::result<std::unique_ptr<blocking_child>> spawn(const spawn_options& options,
+                                                                      const std::atomic<bool>* stop = nullptr);
   ~blocking_child();
   blocking_child(const blocking_child&) = delete;
   blocking_child& operator=(const blocking_child&) = delete;
 
-  /// Errors of these: timed_out where `until` comes first, broken_pipe where the child is gone, else the system's own.
+  /// Errors of these: timed_out where `until` comes first, operation_canceled where `stop` does, broken_pipe where the
+  /// child is gone, else the system's own.
   boost::system::result<void> write(std::string_view bytes, time_point until);
   void close_stdin() noexcept { pipes_.in.reset(); }
   /// One line without its LF; nullopt at the end of the output.
@@ -39,7 +43,7 @@ class blocking_child {
   std::string last_words() const;  ///< the end of its stderr, as one line that is safe to show
 
  private:
-  explicit blocking_child(detail::spawned&& pipes, std::size_t tail);
+  blocking_child(detail::spawned&& pipes, std::size_t tail, const std::atomic<bool>* stop);
   /// Waits until `fd` is ready, and keeps what comes on stderr meanwhile.
   boost::system::result<void> await_ready(int fd, short events, time_point until);
   enum class filled : std::uint8_t { more, at_end };
@@ -49,6 +53,7 @@ class blocking_child {
 
   detail::spawned pipes_;
   const std::size_t tail_limit_;
+  const std::atomic<bool>* const stop_;  // null: none
   std::optional<exit_status> status_;
   std::string buffer_;  // of stdout; unread from `at_` on
   std::size_t at_ = 0;

@@ -50,6 +50,8 @@ class git_process_database final : public object_database {
   git_process_database(fs::path folder, pack_indexes indexes, const git_process_limits& limits)
       : folder_(std::move(folder)), indexes_(std::move(indexes)), limits_(limits) {}
 
+  bool is_broken() const noexcept override { return !broken_.empty(); }
+
   git_result<void> refresh() override {
     auto indexes = pack_indexes::open(folder_ / "objects" / "pack", format);
     if (!indexes) return "cannot refresh: " + indexes.error().message();
@@ -78,10 +80,11 @@ class git_process_database final : public object_database {
   }
 
   git_result<std::vector<object_id>> ancestors_among(const std::vector<object_id>& commits,
-                                                     const std::unordered_set<object_id>& wanted) override {
+                                                     const std::unordered_set<object_id>& wanted,
+                                                     const walk_end& end) override {
     std::vector<object_id> found;
     if (commits.empty() || wanted.empty()) return found;
-    auto const until = std::chrono::steady_clock::now() + limits_.walk;
+    auto const until = std::min(end.until(), std::chrono::steady_clock::now() + limits_.walk);
     auto const walk = start({"rev-list", "--stdin"});
     if (!walk) return walk.error();
     auto& child = **walk;
@@ -104,28 +107,32 @@ class git_process_database final : public object_database {
 
   std::chrono::steady_clock::time_point answer_end() const { return std::chrono::steady_clock::now() + limits_.answer; }
 
-  git_result<child_ptr> start(std::vector<std::string> arguments) const {
+  git_result<child_ptr> start(std::vector<std::string> arguments) {
+    if (is_broken()) return broken_;
     ingest_limits limits;
     limits.max_memory = limits_.max_memory;
     auto const name = arguments.front();
-    auto child =
-        blocking_child::spawn(git_command(limits, 1, std::move(arguments), repository_environment(folder_, {})));
-    if (!child) return "cannot start git " + name + ": " + child.error().message();
-    return std::move(*child);
+    auto child = blocking_child::spawn(
+        git_command(limits, 1, std::move(arguments), repository_environment(folder_, {})), &walks_stopped);
+    if (child) return std::move(*child);
+    broken_ = "cannot start git " + name + ": " + child.error().message();
+    return broken_;
   }
 
   /// What git says of its end counts more than what we saw of it. The child is of no use any more.
-  static std::string failure(blocking_child& child, std::string_view name, const boost::system::error_code& seen) {
+  std::string failure(blocking_child& child, std::string_view name, const boost::system::error_code& seen) {
     auto const now = std::chrono::steady_clock::now();
-    bool const hangs = seen == boost::system::errc::timed_out;
+    bool const stopped = seen == boost::system::errc::operation_canceled;
+    bool const hangs = stopped || seen == boost::system::errc::timed_out;
     auto const status = child.wait(hangs ? now : now + last_words_wait);
     auto out = "git " + std::string(name) + " failed (" + (status ? status->text() : seen.message()) + ')';
     if (auto const words = child.last_words(); !words.empty()) out += ": " + words;
+    if (hangs) broken_ = out;
     return out;
   }
 
-  static git_result<std::vector<object_id>> ended(blocking_child& walk, std::chrono::steady_clock::time_point until,
-                                                  std::vector<object_id> found) {
+  git_result<std::vector<object_id>> ended(blocking_child& walk, std::chrono::steady_clock::time_point until,
+                                           std::vector<object_id> found) {
     auto const status = walk.wait(until);
     if (status && status->ok()) return found;
     return failure(walk, "rev-list", broken_pipe);
@@ -134,6 +141,7 @@ class git_process_database final : public object_database {
   /// The answer's first line. After any failure the next question gets a child of its own.
   git_result<object_head> ask(const char* word, const object_id& oid) {
     if (!has(oid)) return "object " + oid.hex() + " is missing";  // git would look for it in packs yet to come
+    if (is_broken()) return broken_;
     if (!reader_) {
       auto started = start({"cat-file", "--batch-command"});
       if (!started) return started.error();
@@ -153,7 +161,8 @@ class git_process_database final : public object_database {
   const fs::path folder_;
   pack_indexes indexes_;
   const git_process_limits limits_;
-  child_ptr reader_;  // git cat-file, between two questions; null before the first and after a failure
+  child_ptr reader_;    // git cat-file, between two questions; null before the first and after a failure
+  std::string broken_;  // why nothing is asked any more; empty while all is well
 };
 
 }  // namespace

@@ -17,6 +17,9 @@ struct git_process_limits {
   std::chrono::seconds walk{60};                  ///< for one walk of the history
 };
 
+/// One whose git hung, was stopped, or could not be started, is broken: all that comes later is an error at once, so
+/// that a job with many questions waits for one time-out only. A git that died is replaced.
+///
 /// Thread-safe. REQUIRES: packs that are indexed now stay while the database lives (a store_lease).
 git_result<object_database_ptr> open_git_process_database(const std::filesystem::path& folder,
                                                           const git_process_limits& limits);

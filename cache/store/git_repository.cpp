@@ -83,6 +83,7 @@ class idle_handles {
 
 git_runtime::git_runtime(const git_process_limits& limits) {
   process_limits = limits;
+  walks_stopped = false;
   start_libgit2();
 }
 
@@ -114,12 +115,14 @@ boost::system::result<void> git_repository::probe(const std::filesystem::path& f
   return format == object_format::sha1 ? probe_libgit2_database(folder) : probe_git_directory(folder);
 }
 
+bool git_repository::is_broken() const noexcept { return handle_->objects->is_broken(); }
 git_result<void> git_repository::refresh() const { return handle_->objects->refresh(); }
 bool git_repository::has(const object_id& oid) const { return handle_->objects->has(oid); }
 git_result<object_content> git_repository::read(const object_id& oid) const { return handle_->objects->read(oid); }
 git_result<std::vector<object_id>> git_repository::ancestors_among(const std::vector<object_id>& commits,
-                                                                   const std::unordered_set<object_id>& wanted) const {
-  return handle_->objects->ancestors_among(commits, wanted);
+                                                                   const std::unordered_set<object_id>& wanted,
+                                                                   const walk_end& end) const {
+  return handle_->objects->ancestors_among(commits, wanted, end);
 }
 
 git_result<git_repository::target> git_repository::peel(const object_id& oid) const {

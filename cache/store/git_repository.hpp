@@ -24,6 +24,9 @@ class git_runtime {
   ~git_runtime();
   git_runtime(const git_runtime&) = delete;
   git_runtime& operator=(const git_runtime&) = delete;
+  /// The process stops, and shall not wait for walks: those under way end, and later ones at once. Until there is a new
+  /// git_runtime. From any thread.
+  void stop_walks() noexcept { walks_stopped = true; }
 };
 
 inline constexpr std::size_t max_idle_handles = 64;
@@ -44,12 +47,14 @@ class git_repository {
   ~git_repository();
 
   // As object_database has them.
+  bool is_broken() const noexcept;
   git_result<void> refresh() const;
   bool has(const protocol::object_id& oid) const;
   using content = object_content;
   git_result<content> read(const protocol::object_id& oid) const;
-  git_result<std::vector<protocol::object_id>> ancestors_among(
-      const std::vector<protocol::object_id>& commits, const std::unordered_set<protocol::object_id>& wanted) const;
+  git_result<std::vector<protocol::object_id>> ancestors_among(const std::vector<protocol::object_id>& commits,
+                                                               const std::unordered_set<protocol::object_id>& wanted,
+                                                               const walk_end& end = walk_end()) const;
 
   /// What the object is in the end, annotated tags followed; `commit` is false for a tree or a blob. Errors: missing,
   /// unreadable.

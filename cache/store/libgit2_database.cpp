@@ -96,7 +96,8 @@ class libgit2_database final : public object_database {
   }
 
   git_result<std::vector<object_id>> ancestors_among(const std::vector<object_id>& commits,
-                                                     const std::unordered_set<object_id>& wanted) override {
+                                                     const std::unordered_set<object_id>& wanted,
+                                                     const walk_end& end) override {
     ::git_revwalk* raw = nullptr;
     if (::git_revwalk_new(&raw, repo_.get()) != 0) return last_error("cannot walk the history");
     revwalk_ptr const walk(raw);
@@ -105,7 +106,7 @@ class libgit2_database final : public object_database {
     std::vector<object_id> found;
     git_oid id;
     int r = 0;
-    while (found.size() < wanted.size() && (r = ::git_revwalk_next(&id, raw)) == 0)
+    while (found.size() < wanted.size() && !end.reached() && (r = ::git_revwalk_next(&id, raw)) == 0)
       if (auto const oid = from_git(id); wanted.contains(oid)) found.push_back(oid);
     if (r != 0 && r != GIT_ITEROVER) return last_error("cannot walk the history");
     return found;

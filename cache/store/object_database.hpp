@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "cache/store/walk_end.hpp"
 #include "protocol/object_id.hpp"
 
 namespace tankard::cache {
@@ -28,6 +29,8 @@ struct object_content {
 class object_database {
  public:
   virtual ~object_database() = default;
+  /// It will not answer any more, whatever it is asked: errors say nothing of the objects.
+  virtual bool is_broken() const noexcept { return false; }
   /// Reads the list of packs again.
   virtual git_result<void> refresh() = 0;
   /// Whether the packs known so far name the object.
@@ -36,9 +39,11 @@ class object_database {
   virtual git_result<object_kind> kind_of(const protocol::object_id& oid) = 0;
   /// An object as git stores it, in at most `max_read_bytes`. Errors: missing, unreadable, larger.
   virtual git_result<object_content> read(const protocol::object_id& oid) = 0;
-  /// Those of `wanted` that are reachable from `commits`: one walk, which ends when all are found.
+  /// Those of `wanted` that are reachable from `commits`: one walk, which ends when all are found. At its `end` an
+  /// error, or those that were found until then.
   virtual git_result<std::vector<protocol::object_id>> ancestors_among(
-      const std::vector<protocol::object_id>& commits, const std::unordered_set<protocol::object_id>& wanted) = 0;
+      const std::vector<protocol::object_id>& commits, const std::unordered_set<protocol::object_id>& wanted,
+      const walk_end& end) = 0;
 };
 using object_database_ptr = std::unique_ptr<object_database>;
 

@@ -157,13 +157,13 @@ void object_walk::leave_newest() {
     if (met_.insert(parent)) commits_.push_back(parent);
 }
 
-git_result<object_walk::oid_list> object_walk::beyond(const oid_list& wants, const reader& read) {
+git_result<object_walk::oid_list> object_walk::beyond(const oid_list& wants, const reader& read, const walk_end& end) {
   oid_list lacking = wants;
   while (true) {
     std::lock_guard const lock(mu_);
     std::erase_if(lacking, [&](auto const& oid) { return met_.contains(oid); });
-    if (lacking.empty() || over()) return lacking;
-    for (int i = 0; i < steps_a_turn && !over(); ++i)
+    if (lacking.empty() || over() || end.reached()) return lacking;
+    for (int i = 0; i < steps_a_turn && !over() && !end.reached(); ++i)
       if (auto const stepped = step(read); !stepped) return stepped.error();
     objects_ = met_.size();
   }

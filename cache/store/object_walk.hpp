@@ -45,8 +45,9 @@ class object_walk {
   const oid_list& from() const noexcept { return *from_; }
 
   /// Those of `wants` that are no commit, tree or blob reachable from `from()`, in their order. Reads as little as it
-  /// can; an error of `read` is returned, and the next call begins with what could not be read.
-  git_result<oid_list> beyond(const oid_list& wants, const reader& read);
+  /// can; an error of `read` is returned, and the next call begins with what could not be read. At its `end` what was
+  /// not met yet counts as unreachable, and the next call goes on.
+  git_result<oid_list> beyond(const oid_list& wants, const reader& read, const walk_end& end);
   std::size_t objects() const noexcept { return objects_; }  ///< met so far
 
  private:

@@ -116,15 +116,15 @@ boost::system::result<void> repo_store::impl::adopt(const std::filesystem::path&
   return {};
 }
 
-std::optional<shown_value> repo_store::impl::value_for(const protocol::ref_record& record, const store_view& v,
-                                                       const git_repository& git) const {
-  auto const former = v.refs->find(record.name);
-  bool const known = former != v.refs->end();
-  if (known && (former->second.oid == record.oid || !v.tips->contains(record.oid))) return former->second;
-  if (!v.tips->contains(record.oid)) return std::nullopt;
+repo_store::impl::value_to_show repo_store::impl::value_for(const protocol::ref_record& record, const store_view& v,
+                                                            const git_repository& git) const {
+  auto const at = v.refs->find(record.name);
+  auto const former = at != v.refs->end() ? std::optional(at->second) : std::nullopt;
+  bool const unchanged = former && former->oid == record.oid;
+  if (unchanged || !v.tips->contains(record.oid)) return {former, true};
   auto const target = git.peel(record.oid);  // not the listing's word: git trusts what packed-refs says is peeled
-  if (!target) return std::nullopt;
-  return shown_value{record.oid, target->tag ? std::optional(target->oid) : std::nullopt};
+  if (!target) return {former, false};
+  return {shown_value{record.oid, target->tag ? std::optional(target->oid) : std::nullopt}, true};
 }
 
 boost::system::result<void> repo_store::impl::publish(const ref_table& table,
@@ -134,11 +134,14 @@ boost::system::result<void> repo_store::impl::publish(const ref_table& table,
   auto const git = objects();
   if (!git) return store_errc::unreadable;
   auto refs = std::make_shared<ref_values>();
+  bool all_known = true;
   for (auto const& record : table.refs()) {
     bool const mirrored =
         std::ranges::any_of(prefixes, [&](std::string_view prefix) { return record.name.starts_with(prefix); });
     if (!mirrored || record.unborn || record.name == head_file || !protocol::is_valid_ref_name(record.name)) continue;
-    if (auto value = value_for(record, v, *git)) refs->emplace(record.name, std::move(*value));
+    auto [value, is_newest] = value_for(record, v, *git);
+    all_known = all_known && is_newest;
+    if (value) refs->emplace(record.name, std::move(*value));
   }
   auto next_head = head;
   if (auto const* h = table.find(head_file); h != nullptr && protocol::is_valid_ref_name(h->symref_target)) {
@@ -158,6 +161,7 @@ boost::system::result<void> repo_store::impl::publish(const ref_table& table,
     std::lock_guard const lock(mu);
     view.refs = std::move(refs);
   }
+  if (!all_known) return store_errc::unreadable;
   if (ledger.size() >= compact_at) compact(*git);
   return {};
 }

@@ -68,8 +68,9 @@ class repo_store {
   /// Blocking. Rewrites packed-refs and HEAD whole, so that each ref of `table` in a mirrored namespace shows its
   /// newest value that is in the ledger (the present one, else the one it had), and refs that are gone are gone. A
   /// value that is servable but no tip (a branch set back) has to be entered by verify_present first. A detached HEAD
-  /// is the entry "HEAD" of view().refs. Now and then tips that a shown ref reaches leave a long ledger; they stay
-  /// servable.
+  /// is the entry "HEAD" of view().refs. Error `unreadable` where git cannot say what a ref names: that one shows the
+  /// value it had, all others are written, and the call is to be made again. Now and then tips that a shown ref reaches
+  /// leave a long ledger; they stay servable.
   boost::system::result<void> publish_refs(const ref_table& table, const std::vector<std::string>& mirrored_prefixes);
 
   /// Blocking. Takes those of `tips` that no ref shows out of the ledger; returns how many these were. What is only

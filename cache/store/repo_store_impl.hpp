@@ -97,12 +97,17 @@ struct repo_store::impl {
   }
 
  private:
+  /// At its `end` an error; the next call goes on.
   git_result<std::shared_ptr<const tip_list>> tip_commits(const git_repository& git,
-                                                          const std::shared_ptr<const oid_set>& tips) const;
-  using commits_of = std::function<git_result<std::shared_ptr<const tip_list>>(const git_repository&)>;
+                                                          const std::shared_ptr<const oid_set>& tips,
+                                                          const walk_end& end) const;
+  using commits_of = std::function<git_result<std::shared_ptr<const tip_list>>(const git_repository&, const walk_end&)>;
   tip_list beyond(const tip_list& wants, const commits_of& from) const;
-  std::optional<shown_value> value_for(const protocol::ref_record& record, const store_view& v,
-                                       const git_repository& git) const;
+  struct value_to_show {
+    std::optional<shown_value> value;
+    bool is_newest = true;  ///< false: the newest one could not be read, and `value` is the one before
+  };
+  value_to_show value_for(const protocol::ref_record& record, const store_view& v, const git_repository& git) const;
 };
 
 }  // namespace tankard::cache

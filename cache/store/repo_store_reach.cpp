@@ -68,10 +68,11 @@ struct present_wants {
   oid_list objects;  ///< trees and blobs
 };
 
-present_wants look_up(const git_repository& git, const oid_list& wants) {
+git_result<present_wants> look_up(const git_repository& git, const oid_list& wants) {
   present_wants out;
   for (auto const& want : wants) {
     auto const target = git.has(want) ? git.peel(want) : git_repository::target{};
+    if (!target && git.is_broken()) return target.error();
     if (!target || target->oid.is_zero() || target->tag) continue;
     if (!target->commit) {
       out.objects.push_back(want);
@@ -84,16 +85,18 @@ present_wants look_up(const git_repository& git, const oid_list& wants) {
 
 /// Those of `wants` that are no commits, trees or blobs reachable from `commits` (sorted).
 git_result<oid_list> not_below(const std::filesystem::path& folder, const git_repository& git, const oid_list& wants,
-                               const object_walk::commit_list& commits) {
+                               const object_walk::commit_list& commits, const walk_end& end) {
   auto const looked_for = look_up(git, wants);
-  auto const reached = looked_for.commits.empty() ? oid_list{} : git.ancestors_among(*commits, looked_for.commits);
+  if (!looked_for) return looked_for.error();
+  auto const& [wanted_commits, objects] = *looked_for;
+  auto const reached = wanted_commits.empty() ? oid_list{} : git.ancestors_among(*commits, wanted_commits, end);
   if (!reached) return reached.error();
   oid_set found(reached->begin(), reached->end());
-  if (!looked_for.objects.empty()) {
+  if (!objects.empty()) {
     auto const walk = kept_walks::instance().walk(folder, commits);
-    auto const beyond = walk->beyond(looked_for.objects, [&](const object_id& oid) { return git.read(oid); });
+    auto const beyond = walk->beyond(objects, [&](const object_id& oid) { return git.read(oid); }, end);
     if (!beyond) return beyond.error();
-    found.insert(looked_for.objects.begin(), looked_for.objects.end());
+    found.insert(objects.begin(), objects.end());
     for (auto const& oid : *beyond) found.erase(oid);
   }
   oid_list out;
@@ -104,34 +107,43 @@ git_result<oid_list> not_below(const std::filesystem::path& folder, const git_re
 }  // namespace
 
 git_result<std::shared_ptr<const repo_store::impl::tip_list>> repo_store::impl::tip_commits(
-    const git_repository& git, const std::shared_ptr<const oid_set>& tips) const {
+    const git_repository& git, const std::shared_ptr<const oid_set>& tips, const walk_end& end) const {
   std::lock_guard const lock(peeling);
   if (peeled == tips) return commits;
   bool const grown = peeled && std::ranges::all_of(*peeled, [&](auto const& tip) { return tips->contains(tip); });
   auto next = grown ? std::make_shared<tip_list>(*commits) : std::make_shared<tip_list>();
-  for (auto const& tip : *tips) {
-    if (grown && peeled->contains(tip)) continue;
-    auto const target = git.peel(tip);
+  auto at = tips->begin();
+  for (; at != tips->end() && !end.reached(); ++at) {
+    if (grown && peeled->contains(*at)) continue;
+    auto const target = git.peel(*at);
     if (!target) return target.error();
     if (target->commit) next->push_back(target->oid);
   }
   std::ranges::sort(*next);
   next->erase(std::unique(next->begin(), next->end()), next->end());
-  peeled = tips;
   commits = std::move(next);
-  return commits;
+  if (at == tips->end()) {
+    peeled = tips;
+    return commits;
+  }
+  auto part = std::make_shared<oid_set>(tips->begin(), at);
+  if (grown) part->insert(peeled->begin(), peeled->end());
+  peeled = std::move(part);
+  return "too many tips to look at in time";
 }
 
 /// Those of `wants` that are not reachable from the commits that `from` names; all of them where git cannot say.
 repo_store::impl::tip_list repo_store::impl::beyond(const tip_list& wants, const commits_of& from) const {
   auto const held = lease();
-  for (int attempt = 0; attempt < 2 && !wants.empty(); ++attempt) {
+  walk_end const end;
+  for (int attempt = 0; attempt < 2 && !wants.empty() && !end.reached(); ++attempt) {
     auto git = objects();
     if (!git) continue;
-    auto const anchors = from(*git);
+    auto const anchors = from(*git, end);
     if (anchors)
-      if (auto out = not_below(folder, *git, wants, *anchors)) return std::move(*out);
-    git->discard();  // once more with a fresh handle: packs may have been replaced under the first
+      if (auto out = not_below(folder, *git, wants, *anchors, end)) return std::move(*out);
+    if (git->is_broken()) return wants;  // so would be the next one, and its time-out is waited for again
+    git->discard();                      // once more with a fresh handle: packs may have been replaced under the first
   }
   return wants;
 }
@@ -140,20 +152,25 @@ std::vector<object_id> repo_store::impl::outside(const std::vector<object_id>& w
   auto const v = seen();
   tip_list others;
   std::ranges::copy_if(wants, std::back_inserter(others), [&](auto const& w) { return !v.tips->contains(w); });
-  return beyond(others, [&](const git_repository& git) { return tip_commits(git, v.tips); });
+  return beyond(others, [&](const git_repository& git, const walk_end& end) { return tip_commits(git, v.tips, end); });
 }
 
 repo_store::impl::tip_list repo_store::impl::unreachable(const tip_list& wants, const tip_list& tips) const {
   oid_set const known(tips.begin(), tips.end());
   tip_list others;
   std::ranges::copy_if(wants, std::back_inserter(others), [&](auto const& w) { return !known.contains(w); });
-  return beyond(others, [&](const git_repository& git) -> git_result<std::shared_ptr<const tip_list>> {
-    auto peeled_tips = std::make_shared<tip_list>();
-    for (auto const& tip : known)
-      if (auto const target = git.peel(tip); target && target->commit) peeled_tips->push_back(target->oid);
-    std::ranges::sort(*peeled_tips);
-    return peeled_tips;
-  });
+  return beyond(others,
+                [&](const git_repository& git, const walk_end& end) -> git_result<std::shared_ptr<const tip_list>> {
+                  auto peeled_tips = std::make_shared<tip_list>();
+                  for (auto const& tip : known) {
+                    if (end.reached()) return "too many tips to look at in time";
+                    auto const target = git.peel(tip);
+                    if (!target && git.is_broken()) return target.error();
+                    if (target && target->commit) peeled_tips->push_back(target->oid);
+                  }
+                  std::ranges::sort(*peeled_tips);
+                  return peeled_tips;
+                });
 }
 
 repo_store::impl::tip_list repo_store::impl::existing(const tip_list& oids) const {

@@ -106,8 +106,9 @@ class Direct(RawClient):
 
 
 class Tankard(RawClient):
-    def __init__(self, upstreams, cache_dir=None, settings=None, args=(), expect_leftovers=False, clock=None):
-        """upstreams: URLs, or things with a `url`. settings: {key: value} for --set. clock: a ShiftedClock."""
+    def __init__(self, upstreams, cache_dir=None, settings=None, args=(), expect_leftovers=False, clock=None, programs=None):
+        """upstreams: URLs, or things with a `url`. settings: {key: value} for --set. clock: a ShiftedClock. programs: a folder whose
+        programs are found before the system's."""
         self.upstreams = [u if isinstance(u, str) else u.url for u in ([upstreams] if not isinstance(upstreams, (list, tuple)) else upstreams)]
         self._own = None
         if cache_dir is None:
@@ -119,6 +120,7 @@ class Tankard(RawClient):
         self.args = list(args)
         self.expect_leftovers = expect_leftovers
         self.clock = clock
+        self.programs = programs
         self.process = None
         self._terminating = False
         self.port = self.tls_port = self.admin_port = None  # of a Unix socket: its path
@@ -144,8 +146,10 @@ class Tankard(RawClient):
         self._terminating = False
         self._life = len(self._lines)
         import subprocess
-        self.process = processes.start(self.argv(*more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/",
-                                       env={**environment(), **(self.clock.environment() if self.clock else {})})
+        env = {**environment(), **(self.clock.environment() if self.clock else {})}
+        if self.programs:
+            env["PATH"] = f"{self.programs}:{env['PATH']}"
+        self.process = processes.start(self.argv(*more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", env=env)
         self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self._reader.start()
         if wait:

@@ -74,6 +74,7 @@ int app::run() {
   parts_ = std::make_unique<parts>(settings_, version_, logs_, lock_->fd(), *key);
   parts_->runtime.start();
   bool const served = serve();
+  parts_->git.stop_walks();  // nobody waits for them any more, and they may take a minute each
   parts_->runtime.stop();
   parts_->runtime.join();
   parts_->long_jobs.join();

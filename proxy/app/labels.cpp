@@ -126,6 +126,7 @@ metrics::gauges read_gauges(const services& s, const http::server_stats& server)
   g.disk_free_bytes = s.stores.free_bytes();
   g.children = cache::subprocess::running();
   g.children_waiting = s.children->waiting();
+  g.walks_waiting = s.walks->waiting();
   g.syncs_running = s.syncs->stats().running;
   g.blocking_jobs = s.pool.queued();
   g.blocking_jobs_begun = s.pool.begun();

@@ -14,8 +14,10 @@
 namespace tankard::proxy::app {
 namespace {
 
-constexpr std::size_t long_job_threads = 2;     // one may be a walk over a large repository: then another one goes on
-constexpr std::size_t admin_connections = 256;  // a few scrapers and people
+constexpr std::size_t long_job_threads = 2;  // one may be a walk over a large repository: then another one goes on
+constexpr std::size_t walks_at_once = long_job_threads - 1;  // removals and adoptions never wait behind clients
+constexpr std::size_t walks_waiting = 64;                    // half of them for one repository
+constexpr std::size_t admin_connections = 256;               // a few scrapers and people
 constexpr std::size_t share_of_ready_answers = 8;  // ready answers may take this part of ls_refs.max_bytes besides
 
 http::server_limits public_limits(const config::limits& l) {
@@ -190,6 +192,7 @@ parts::parts(const config::config& c, const std::string& version_, const log::lo
              .not_found = not_found,
              .pushes = pushes,
              .children = cache::fair_semaphore::make(c.limit.children, c.limit.children_waiting),
+             .walks = cache::fair_semaphore::make(walks_at_once, walks_waiting),
              .lock_fd = lock_fd,
              .upstreams = {},
              .agent = "tankard/" + version_,

@@ -118,7 +118,7 @@ awaitable<bool> answered_at_once(fetching& f) {
 /// What is known now: it may have changed, and been revoked, while something was waited for.
 awaitable<void> look(fetching& f) {
   f.snapshot = co_await f.s.listing->find(f.r.repo.key);
-  f.known = co_await gather_facts(f.s, f.r, f.snapshot, {f.asked, f.old}, f.admitted);
+  f.known = co_await gather_facts(f.s, f.x, f.r, f.snapshot, {f.asked, f.old}, f.admitted);
 }
 
 }  // namespace

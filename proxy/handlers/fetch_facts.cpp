@@ -1,6 +1,7 @@
 #include "proxy/handlers/fetch_facts.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "proxy/handlers/access.hpp"
 
@@ -8,6 +9,8 @@ namespace tankard::proxy::handlers {
 namespace {
 
 using protocol::object_id;
+
+constexpr std::chrono::seconds walk_turn_limit{60};  // for a turn to walk, where no upstream can answer instead
 
 /// Tips by which a want may be reached: those of the present table that are verified, and in an outage also the older
 /// values that are shown in their place.
@@ -114,6 +117,17 @@ void walk(gathered& g, const cache::snapshot& snapshot) {
   if (!g.missing.empty()) g.missing = g.store->not_servable(g.missing);
 }
 
+awaitable<void> walk_in_turn(services& s, http::exchange& x, const routed& r, gathered& g,
+                             const cache::snapshot& snapshot) {
+  std::chrono::nanoseconds const limit =
+      g.facts.upstream_admitted ? s.settings.syncing.patience : std::chrono::nanoseconds(walk_turn_limit);
+  cache::fair_semaphore::claim mine{.key = r.repo.key.text(), .client = claimant(x, r)};
+  auto const turn = co_await s.walks->acquire(std::move(mine), limit);
+  if (!turn || x.client_gone()) co_return;
+  auto walking = [&g, &snapshot] { walk(g, snapshot); };
+  co_await s.long_jobs.run(std::move(walking));
+}
+
 /// What was found, as facts.
 void conclude(gathered& g, const protocol::fetch_request& asked) {
   g.facts.wants_allowed = g.not_allowed.empty() && !asked.wants.empty();
@@ -138,7 +152,9 @@ gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr&
   return g;
 }
 
-awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
+std::string claimant(const http::exchange& x, const routed& r) { return x.request().peer + ' ' + r.principal(); }
+
+awaitable<gathered> gather_facts(services& s, http::exchange& x, const routed& r, const cache::snapshot_ptr& snapshot,
                                  const asked_fetch& asked, const upstream::admission& admitted) {
   auto g = facts_of_table(s, r, snapshot, asked, admitted);
   if (!g.facts.may_see || g.facts.own_refs) co_return g;
@@ -147,10 +163,7 @@ awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snap
     return needs_walk(g);
   };
   bool const walks = co_await s.pool.run(std::move(job));
-  if (walks) {
-    auto walking = [&g, &snapshot] { walk(g, *snapshot); };
-    co_await s.long_jobs.run(std::move(walking));
-  }
+  if (walks) co_await walk_in_turn(s, x, r, g, *snapshot);
   conclude(g, asked.what);
   co_return g;
 }

@@ -30,8 +30,12 @@ struct asked_fetch {
 /// What is known without a look at the store: that tips of the present table may be had.
 gathered facts_of_table(services& s, const routed& r, const cache::snapshot_ptr& snapshot, const asked_fetch& asked,
                         const upstream::admission& admitted);
-/// `snapshot` may be null. Looks at the store on the blocking pool.
-awaitable<gathered> gather_facts(services& s, const routed& r, const cache::snapshot_ptr& snapshot,
+/// `snapshot` may be null. Looks at the store on the blocking pool, and walks over it where that tells more. Walks have
+/// turns; one whose turn does not come in time, or only after the client has gone, is not made: the wants that it was
+/// for count as not known to be reachable.
+awaitable<gathered> gather_facts(services& s, http::exchange& x, const routed& r, const cache::snapshot_ptr& snapshot,
                                  const asked_fetch& asked, const upstream::admission& admitted);
+/// Who has turns among those that ask for the same repository: this credential, shown from there.
+std::string claimant(const http::exchange& x, const routed& r);
 
 }  // namespace tankard::proxy::handlers

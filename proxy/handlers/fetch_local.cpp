@@ -13,7 +13,7 @@ namespace {
 /// Repositories have turns among the places for children, and then clients: whoever shows this credential from there.
 cache::fair_semaphore::claim claim_of(const fetching& f) {
   auto const weight = cache::child_weight(f.s.stores.bytes_of(*f.known.store), f.s.children->places());
-  return {.key = f.r.repo.key.text(), .client = f.x.request().peer + ' ' + f.r.principal(), .weight = weight};
+  return {.key = f.r.repo.key.text(), .client = claimant(f.x, f.r), .weight = weight};
 }
 
 awaitable<void> say_failed(fetching& f, const broken_source& why) {

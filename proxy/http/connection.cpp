@@ -1,5 +1,6 @@
 #include "proxy/http/connection.hpp"
 
+#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -127,6 +128,12 @@ awaitable<error_code> connection::wait_for_request() {
 awaitable<error_code> connection::read_more(std::size_t most) {
   const auto [ec, bytes] = co_await stream_.async_read_some(input_.prepare(most), use_nothrow);
   co_return take_in(ec, bytes);
+}
+
+bool connection::peer_closed() noexcept {
+  if (!stream_.socket().is_open()) return true;
+  pollfd now{stream_.socket().native_handle(), POLLRDHUP, 0};
+  return ::poll(&now, 1, 0) > 0;
 }
 
 /// What a read brought.

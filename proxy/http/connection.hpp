@@ -86,6 +86,8 @@ class connection : public std::enable_shared_from_this<connection> {
   /// Ends the sending direction, without a proper end of TLS, and every operation under way.
   void break_off() noexcept;
 
+  /// The client has closed its end, or the connection broke; also where there is input yet to be read.
+  bool peer_closed() noexcept;
   /// Ends every operation under way with operation_aborted; the connection stays.
   void cancel() noexcept {
     error_code ignored;  // there may be nothing to cancel

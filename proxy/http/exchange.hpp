@@ -104,6 +104,10 @@ class exchange {
   /// After this answer the connection is closed (an unread body, an early answer to an upload).
   virtual void close_after() noexcept = 0;
 
+  /// Whether the client has closed its end, asked of the system now: before work that only it needs. One that has only
+  /// ended its sending looks the same.
+  virtual bool client_gone() noexcept { return false; }
+
   virtual bool started() const noexcept = 0;   ///< the head was sent
   virtual bool finished() const noexcept = 0;  ///< the answer was sent whole
 };

@@ -37,6 +37,7 @@ class server_exchange final : public exchange {
   void abort() noexcept override;
   void close_after() noexcept override { close_after_ = true; }
   void end_body_by(std::chrono::steady_clock::time_point moment) noexcept override { body_end_by_ = moment; }
+  bool client_gone() noexcept override { return failure() || client_.peer_closed(); }
   bool started() const noexcept override { return started_; }
   bool finished() const noexcept override { return finished_; }
 

@@ -102,9 +102,10 @@ awaitable<bool> listing_service::purge(repo_ref repo) {
     s_.listings.save();  // a failure is told by the journal, and tried again
     s_.stores.trash_others(repo.key, {});
     s_.packs.drop(repo.key.digest(), {});
-    s_.stores.empty_trash();
   };
-  co_await s_.long_jobs.run(std::move(forget));
+  co_await s_.pool.run(std::move(forget));  // now: who comes from here on meets a repository that nobody knows
+  auto remove = [this] { s_.stores.empty_trash(); };
+  co_await s_.long_jobs.run(std::move(remove));
   s_.logs.log_event(log::level::info, "purged", {{"repo", repo.key.text()}});
   co_return known != nullptr;
 }

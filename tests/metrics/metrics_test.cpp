@@ -105,6 +105,7 @@ const std::map<std::string, std::string> promised = {
     {"tankard_refresh_last_success_timestamp_seconds", "gauge"},
     {"tankard_children", "gauge"},
     {"tankard_children_waiting", "gauge"},
+    {"tankard_walks_waiting", "gauge"},
     {"tankard_syncs_running", "gauge"},
     {"tankard_blocking_jobs", "gauge"},
     {"tankard_blocking_jobs_total", "counter"},

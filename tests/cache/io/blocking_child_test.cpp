@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <thread>
 
 namespace tankard::cache {
 namespace {
@@ -22,6 +23,20 @@ std::unique_ptr<blocking_child> shell(const char* script) {
   o.argv = {"sh", "-c", script};
   o.environment = git_environment();
   return *blocking_child::spawn(o);
+}
+
+TEST(BlockingChild, IsNotWaitedForOnceItShallStop) {
+  spawn_options o;
+  o.argv = {"sleep", "1000"};
+  o.environment = git_environment();
+  std::atomic<bool> stop{false};
+  auto child = *blocking_child::spawn(o, &stop);
+  std::jthread const stopper([&stop] { stop = true; });
+  EXPECT_EQ(child->read_line(soon()).error(), boost::system::errc::operation_canceled);
+  EXPECT_EQ(child->read_exactly(1, soon()).error(), boost::system::errc::operation_canceled);
+  EXPECT_EQ(child->wait(soon()), std::nullopt);
+  child.reset();
+  EXPECT_EQ(subprocess::running(), 0u);
 }
 
 TEST(BlockingChild, AnswersQuestionByQuestion) {

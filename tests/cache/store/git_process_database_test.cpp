@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "cache/store/git_repository.hpp"
+#include "cache/store/store_errc.hpp"
 #include "tests/cache/store/upkeep_fixture.hpp"
 
 namespace tankard::cache {
@@ -145,18 +148,47 @@ TEST_F(GitProcessDatabase, WhatIsTooLargeIsNotReadAndTheNextQuestionIsAnswered) 
 TEST_F(GitProcessDatabase, AWalkThatIsSatisfiedEndsItsProcess) {
   for (int i = 0; i < 3; ++i) tip = source.commit("n", std::to_string(i));
   auto const database = open();
-  EXPECT_EQ(*database->ancestors_among({tip}, {tip}), oid_list{tip});
+  EXPECT_EQ(*database->ancestors_among({tip}, {tip}, walk_end()), oid_list{tip});
   EXPECT_EQ(subprocess::running(), 0u);
 }
 
-TEST_F(GitProcessDatabase, AGitThatHangsIsAnErrorAndTheNextQuestionGetsAnother) {
+TEST_F(GitProcessDatabase, AGitThatHangsIsAnErrorAndNothingIsAskedAnyMore) {
   using namespace std::chrono_literals;
   auto const database = open({.answer = 0s});
-  held_git const git("cat-file");
+  std::optional<held_git> git("cat-file");
   auto const failed = database->kind_of(tip);
   ASSERT_FALSE(failed);
   EXPECT_THAT(failed.error(), testing::AllOf(testing::HasSubstr("git cat-file"), testing::HasSubstr("timed out")));
   EXPECT_EQ(subprocess::running(), 0u);
+  EXPECT_TRUE(database->is_broken());
+  git.reset();
+  for (auto const& later : {database->kind_of(tip).error(), database->read(tip).error(),
+                            database->ancestors_among({tip}, {tip}, walk_end()).error()})
+    EXPECT_EQ(later, failed.error()) << "without a wait for another one";
+  EXPECT_TRUE(database->has(tip)) << "which needs no git";
+}
+
+TEST_F(GitProcessDatabase, AWalkThatHangsIsTheLastQuestionToo) {
+  using namespace std::chrono_literals;
+  auto const database = open({.walk = 0s});
+  std::optional<held_git> git("rev-list");
+  auto const failed = database->ancestors_among({tip}, {tip}, walk_end());
+  ASSERT_FALSE(failed);
+  EXPECT_TRUE(database->is_broken());
+  git.reset();
+  EXPECT_EQ(database->kind_of(tip).error(), failed.error());
+}
+
+TEST_F(GitProcessDatabase, OneThatCannotStartAGitIsBroken) {
+  auto const database = open();
+  std::string const path = std::getenv("PATH");
+  ::setenv("PATH", "/nonexistent", 1);
+  auto const failed = database->kind_of(tip);
+  ::setenv("PATH", path.c_str(), 1);
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error(), testing::HasSubstr("cannot start git cat-file"));
+  EXPECT_TRUE(database->is_broken());
+  EXPECT_EQ(database->kind_of(tip).error(), failed.error());
 }
 
 TEST_F(GitProcessDatabase, AGitThatDiesIsAnErrorInItsOwnWords) {
@@ -165,16 +197,17 @@ TEST_F(GitProcessDatabase, AGitThatDiesIsAnErrorInItsOwnWords) {
   auto const failed = database->kind_of(tip);
   ASSERT_FALSE(failed);
   EXPECT_THAT(failed.error(), testing::HasSubstr("git cat-file failed (exit 128): fatal: not a git repository"));
-  auto const walk = database->ancestors_among({tip}, {tip});
+  auto const walk = database->ancestors_among({tip}, {tip}, walk_end());
   ASSERT_FALSE(walk);
   EXPECT_THAT(walk.error(), testing::HasSubstr("git rev-list failed (exit 128): fatal: not a git repository"));
   source.shell("mv .git/elsewhere .git/HEAD");
+  EXPECT_FALSE(database->is_broken());
   EXPECT_EQ(*database->kind_of(tip), object_kind::commit) << "the next question gets a git of its own";
 }
 
 TEST_F(GitProcessDatabase, AGitThatExceedsItsMemoryIsAnError) {
   auto const database = open({.max_memory = 1u << 20});
-  EXPECT_FALSE(database->ancestors_among({tip}, {tip}));
+  EXPECT_FALSE(database->ancestors_among({tip}, {tip}, walk_end()));
   EXPECT_FALSE(database->read(tip));
   EXPECT_EQ(subprocess::running(), 0u);
 }
@@ -187,6 +220,64 @@ TEST_F(GitProcessDatabase, ProbesWhatGitNeeds) {
     EXPECT_TRUE(probe_git_directory(folder).has_error()) << part;
     source.shell(std::string("mv away .git/") + part);
   }
+}
+
+/// What a store makes of a git that does not answer.
+class StoreOfGitProcesses : public StoreFixture {
+ protected:
+  StoreOfGitProcesses() : StoreFixture(protocol::object_format::sha256) {
+    first = source.commit("one", "1");
+    second = source.commit("two", "2");
+    store = *first_pack(source.pack("--all"), {second});
+    EXPECT_TRUE(store->publish_refs(table(), all_refs));
+  }
+  object_id first, second;
+  repo_store_ptr store;
+};
+
+TEST_F(StoreOfGitProcesses, ARefThatGitDoesNotAnswerForKeepsItsValueUntilTheNextTime) {
+  source.git("branch other");
+  auto const third = source.commit("three", "3");
+  source.git("branch fresh");
+  ASSERT_TRUE(sync(store, source.pack("--all"), {third}));
+  {
+    git_runtime const impatient({.answer = std::chrono::seconds(0)});
+    held_git const git("cat-file");
+    EXPECT_EQ(store->publish_refs(table(), all_refs).error(), store_errc::unreadable);
+    EXPECT_EQ(subprocess::running(), 0u);
+  }
+  auto const shown = [](const repo_store_ptr& of, const char* name) {
+    auto const refs = of->view().refs;
+    auto const at = refs->find(name);
+    return at == refs->end() ? object_id() : at->second.oid;
+  };
+  restart();
+  for (auto const& of : {store, stores->find(key, generation)}) {
+    EXPECT_EQ(shown(of, "refs/heads/main"), second) << "as before";
+    EXPECT_EQ(shown(of, "refs/heads/fresh"), object_id());
+  }
+  git_runtime const patient;
+  ASSERT_TRUE(store->publish_refs(table(), all_refs));
+  for (auto const* name : {"refs/heads/main", "refs/heads/fresh"}) EXPECT_EQ(shown(store, name), third) << name;
+  EXPECT_EQ(shown(store, "refs/heads/other"), second);
+}
+
+TEST_F(StoreOfGitProcesses, AWalkThatHangsEndsWithTheProcess) {
+  held_git const git("rev-list");
+  std::jthread const stopping([&] {
+    while (!git.reached()) std::this_thread::yield();
+    git2.stop_walks();
+  });
+  EXPECT_EQ(store->not_servable({first}), oid_list{first}) << "not known to be reachable";
+  EXPECT_EQ(subprocess::running(), 0u);
+}
+
+TEST_F(StoreOfGitProcesses, AWalkThatHangsIsNotMadeTwice) {
+  git_runtime const impatient({.walk = std::chrono::seconds(1)});
+  held_git const git("rev-list");
+  EXPECT_EQ(store->not_servable({first}), oid_list{first});
+  EXPECT_LE(git.times_reached(), 1u);
+  EXPECT_EQ(subprocess::running(), 0u);
 }
 
 }  // namespace

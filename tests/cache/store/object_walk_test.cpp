@@ -57,7 +57,7 @@ class ObjectWalk : public testing::Test {
   oid_list beyond(object_walk& walk, std::initializer_list<unsigned> wants) {
     oid_list list;
     for (unsigned const w : wants) list.push_back(oid(w));
-    auto const out = walk.beyond(list, reader());
+    auto const out = walk.beyond(list, reader(), walk_end());
     EXPECT_TRUE(out.has_value()) << out.error();
     return out ? *out : oid_list{};
   }
@@ -130,7 +130,7 @@ TEST_F(ObjectWalk, IsSharedByThreads) {
   for (unsigned t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (unsigned n = commits - t; n > 300; n -= 300) {
-        auto const out = walk.beyond({oid(20'000 + n), oid(50'000)}, read);
+        auto const out = walk.beyond({oid(20'000 + n), oid(50'000)}, read, walk_end());
         if (!out || *out != oid_list{oid(50'000)}) ++wrong;
       }
     });
@@ -150,7 +150,7 @@ TEST_F(ObjectWalk, BeginsWithTheNewestCommit) {
     order.push_back(id);
     return reader()(id);
   };
-  EXPECT_TRUE(walk.beyond({oid(11), oid(21)}, noting).has_value());
+  EXPECT_TRUE(walk.beyond({oid(11), oid(21)}, noting, walk_end()).has_value());
   ASSERT_EQ(order.size(), 4u);
   EXPECT_EQ(order[2], oid(20));
   EXPECT_EQ(order[3], oid(10));
@@ -172,7 +172,7 @@ TEST_F(ObjectWalk, GoesOnWhereAReadFailed) {
   three_commits();
   auto const kept = objects.extract(oid(20));
   auto walk = from({3});
-  auto const failed = walk.beyond({oid(11)}, reader());
+  auto const failed = walk.beyond({oid(11)}, reader(), walk_end());
   ASSERT_FALSE(failed.has_value());
   EXPECT_NE(failed.error().find(oid(20).hex()), std::string::npos);
   objects[kept.key()] = kept.mapped();
@@ -184,11 +184,42 @@ TEST_F(ObjectWalk, SaysWhatIsMalformed) {
   for (std::string const& bad : {std::string("100644 file"), tree({{"100644 file", 1}}).substr(0, 20)}) {
     objects[oid(10)] = bad;
     auto walk = from({1});
-    EXPECT_FALSE(walk.beyond({oid(77)}, reader()).has_value());
+    EXPECT_FALSE(walk.beyond({oid(77)}, reader(), walk_end()).has_value());
   }
   objects[oid(1)] = "tree nonsense\n\n";
   auto walk = from({1});
-  EXPECT_FALSE(walk.beyond({oid(77)}, reader()).has_value());
+  EXPECT_FALSE(walk.beyond({oid(77)}, reader(), walk_end()).has_value());
+}
+
+TEST_F(ObjectWalk, EndsInTimeAndGoesOnTheNextTime) {
+  three_commits();
+  auto walk = from({3});
+  EXPECT_EQ(beyond(walk, {31}), oid_list{});
+  auto const before = reads;
+  auto other = from({3});
+  for (auto* const each : {&walk, &other}) {
+    auto const out = each->beyond({oid(31), oid(3), oid(77)}, reader(), walk_end(std::chrono::seconds(0)));
+    ASSERT_TRUE(out) << out.error();
+    EXPECT_EQ(*out, (each == &walk ? oid_list{oid(77)} : oid_list{oid(31), oid(77)})) << "what was met counts";
+  }
+  EXPECT_EQ(reads, before);
+  EXPECT_EQ(beyond(other, {31, 77}), oid_list{oid(77)});
+}
+
+TEST_F(ObjectWalk, EndsWhereTheProcessStops) {
+  three_commits();
+  auto walk = from({3});
+  auto const stopping = [this](const object_id& id) {
+    walks_stopped = reads == 1;  // with the second
+    return reader()(id);
+  };
+  EXPECT_EQ(*walk.beyond({oid(31), oid(77)}, stopping, walk_end()), (oid_list{oid(77)}));
+  EXPECT_EQ(reads, 2) << "of nine";
+  EXPECT_EQ(beyond(walk, {77}), oid_list{oid(77)});
+  EXPECT_EQ(reads, 2);
+  walks_stopped = false;
+  EXPECT_EQ(beyond(walk, {11, 77}), oid_list{oid(77)});
+  EXPECT_EQ(reads, 3 + 3 + 1);
 }
 
 TEST_F(ObjectWalk, IsBounded) {

@@ -146,6 +146,16 @@ TEST_P(RepoStore, ObjectsInTheDatabaseBelowNoTipAreNotServable) {
   EXPECT_EQ(store->not_servable({stranger, first}), oid_list{stranger});
 }
 
+TEST_P(RepoStore, WalksNoMoreOnceTheProcessStops) {
+  auto const blob = source.oid("main:one");
+  EXPECT_TRUE(store->not_servable({first, blob, second}).empty());
+  git2.stop_walks();
+  EXPECT_EQ(store->not_servable({first, blob, second}), (oid_list{first, blob})) << "a tip needs no walk";
+  EXPECT_EQ(store->unreachable({first, blob, second}, {second}), (oid_list{first, blob}));
+  git_runtime const anew;
+  EXPECT_TRUE(store->not_servable({first, blob, second}).empty());
+}
+
 TEST_P(RepoStore, PublishedRefsAreReadByGitWithPeeledValuesAndHead) {
   ASSERT_TRUE(store->publish_refs(table(), all_refs));
   EXPECT_EQ(in_store(store, "show-ref --head -d"), source.git("show-ref --head -d"));

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -20,7 +21,8 @@ class held_git {
   explicit held_git(const std::string& held, bool after = false) : path_(std::getenv("PATH")) {
     auto const folder = dir_.path().string();
     std::ofstream(dir_.path() / "git") << "#!/bin/sh\n"
-                                       << "wait() { : > " << folder << "/reached; cat " << folder << "/gate >&2; }\n"
+                                       << "wait() { echo >> " << folder << "/reached; cat " << folder
+                                       << "/gate >&2; }\n"
                                        << "case \" $* \" in *' " << held << " '*)\n"
                                        << (after ? "PATH=" + path_ + " git \"$@\"; r=$?; wait; exit $r;;\n"
                                                  : std::string("wait;;\n"))
@@ -31,6 +33,10 @@ class held_git {
   }
   ~held_git() { ::setenv("PATH", path_.c_str(), 1); }
   bool reached() const { return std::filesystem::exists(dir_.path() / "reached"); }
+  std::size_t times_reached() const {
+    std::ifstream lines(dir_.path() / "reached");
+    return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(lines), {}, '\n'));
+  }
   void let_go() const {
     ::setenv("PATH", path_.c_str(), 1);
     std::ofstream(dir_.path() / "gate") << "";

@@ -34,6 +34,28 @@ TEST_F(ServerBasics, PassesAnyMethodAndTargetOn) {
   EXPECT_EQ(client.read_answer().header("x-target"), "*");
 }
 
+TEST_F(ServerBasics, TellsWhetherTheClientIsStillThere) {
+  std::atomic<bool> gone_at_first{true};
+  gate begun, seen;
+  auto handler = [&](http::exchange& x) -> awaitable<void> {
+    gone_at_first = x.client_gone();
+    begun.open();
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    while (!x.client_gone()) {  // for ever, where it does not see it: then seen.wait() fails
+      pause.expires_after(1ms);
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+    seen.open();
+  };
+  serve(handler);
+  raw_client client(port);
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(begun.wait());
+  EXPECT_FALSE(gone_at_first);
+  client.close();
+  EXPECT_TRUE(seen.wait()) << "although there is something of it to be read";
+}
+
 TEST_F(ServerBasics, KeepsAConnectionForPipelinedRequests) {
   serve_echo();
   raw_client client(port);
