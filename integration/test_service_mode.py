@@ -11,7 +11,7 @@ import pytest
 
 from support import http, pkt
 from support.certificates import Authority
-from support.fault_proxy import Edit
+from support.fault_proxy import Edit, Respond
 from support.files import place
 from support.processes import wait_until
 from support.tankard import binary, environment
@@ -327,6 +327,19 @@ class TestWhatTheHostSays:
         faults.on(saying(3), kind="fetch")
         answer = tankard.command(private.path, body)
         assert SAID not in answer.body and b"\x03tankard: " in answer.body, answer
+
+    @pytest.mark.parametrize("asks, before", [("v2", pkt.lines("acknowledgments", "NAK")), ("v0", pkt.lines("NAK"))], ids=["v2", "v0"])
+    def test_nor_is_a_no_behind_its_first_lines_in_its_words(self, service, faults, private, asks, before):
+        tankard = service(networks=EVERYWHERE)
+        tip = private.oid("refs/heads/main")
+        assert tankard.ls_refs(private.path, "refs/heads/").status == 200
+        faults.on(Respond(200, {"Content-Type": "application/x-git-upload-pack-result"}, before + pkt.line(b"ERR " + SAID)), times=None, kind="fetch")
+        if asks == "v2":
+            answer = tankard.command(private.path, pkt.fetch([tip], ["1" * 40], True))
+        else:
+            answer = tankard.ask("POST", tankard.target(private.path, "git-upload-pack"),
+                                 [("Content-Type", "application/x-git-upload-pack-request")], pkt.old_fetch([tip]))
+        assert faults.count("fetch") and SAID not in answer.body and b"ERR tankard: " in answer.body, answer
 
     def test_who_asks_in_his_own_name_hears_it(self, run_tankard, faults, project):
         tankard = run_tankard()

@@ -45,12 +45,34 @@ TEST(QuietAnswer, WithSidebandAllThereAreNoKeepAlives) {
   EXPECT_EQ(quiet(said + lines + said + "0000", 3, {}, true), lines + "0000");
 }
 
-TEST(QuietAnswer, AnAnswerWithoutBandsHasNothingSaidInIt) {
+answer_form bare() {
   answer_form form;
   form.v2 = false;
   form.bands = v0_framing::band::none;
-  auto const in = pkt("NAK") + "PACK" + std::string("0008\x02zzz");
-  EXPECT_EQ(quiet(in, 5, form), in);
+  return form;
+}
+
+TEST(QuietAnswer, ABarePackHasNothingSaidInIt) {
+  auto const in = pkt("NAK") + "PACK" + std::string("0008\x02zzz") + bare_pkt("ERR of the pack's own bytes");
+  for (std::size_t piece = 1; piece <= in.size(); ++piece) ASSERT_EQ(quiet(in, piece, bare()), in) << piece;
+}
+
+TEST(QuietAnswer, AnErrLineIsTankardsWhereverItStands) {
+  auto const behind = [](const std::string& lines) {
+    auto const in = lines + bare_pkt("ERR DENIED to corp-bot") + "0000";
+    auto const expected = lines + pkt("ERR tankard: broken off") + "0000";
+    for (auto const& form : {answer_form{}, bare()})
+      for (std::size_t piece = 1; piece <= in.size(); ++piece) ASSERT_EQ(quiet(in, piece, form), expected) << piece;
+  };
+  behind("");
+  behind(pkt("acknowledgments", "NAK"));
+  behind(pkt("shallow 1234", "0000", "ACK 1234 common", "NAK"));
+  behind(bare_pkt("E", "ER", "ERR", "ERRor"));
+}
+
+TEST(QuietAnswer, WhatAPackHoldsIsNoErrLine) {
+  auto const in = pkt("packfile") + band_pkt(band::pack, "ERR of the pack's own bytes") + "0000";
+  EXPECT_EQ(quiet(in, 3), in);
 }
 
 TEST(QuietAnswer, WhatIsNoPktLineIsAnError) {
