@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t digits = 4;
 constexpr char progress_band = 2;
 constexpr char error_band = 3;
-/// gitprotocol-pack "error-line". No band begins like it, so that it needs no look at the section.
+/// gitprotocol-pack "error-line". No band begins like it, and no line of text like a band: what a pkt-line is needs no
+/// look at the section.
 constexpr std::string_view err_word = "ERR ";
 /// Where a pack has no bands it begins so, behind the last pkt-line.
 constexpr std::string_view bare_pack = "PACK";
@@ -27,9 +28,9 @@ bool quiet_answer::take(std::string_view& bytes, std::size_t size) {
   return front_.size() >= size;
 }
 
-quiet_answer::kind quiet_answer::kind_of(std::string_view payload) const noexcept {
+quiet_answer::kind quiet_answer::kind_of(std::string_view payload) noexcept {
   if (payload.starts_with(err_word)) return kind::err_line;
-  if (!has_bands_ || payload.empty()) return kind::data;
+  if (payload.empty()) return kind::data;
   if (payload.front() == progress_band) return kind::progress;
   return payload.front() == error_band ? kind::error : kind::data;
 }
@@ -44,7 +45,7 @@ void quiet_answer::say(kind what, std::string& out) const {
 /// Decides on a pkt-line when enough of it is there.
 result<void> quiet_answer::begin(std::string_view& bytes, std::string& out) {
   if (!take(bytes, digits)) return {};
-  if (!has_bands_ && front_ == bare_pack) {
+  if (front_ == bare_pack) {
     doing_ = doing::passes_all;
     out += front_;
     return {};
