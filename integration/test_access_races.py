@@ -136,6 +136,18 @@ class TestRateLimits:
         restart_in_an_outage(tankard, faults)
         is_shown(tankard, repository, headers)
 
+    def test_one_that_is_too_long_to_be_read_takes_nothing_when_a_sync_meets_it(self, tankard, faults, ann, secret):
+        visit(tankard, secret, ann)
+        tankard.wait_stored()
+        tankard.wait_quiet()
+        secret.add_commit()
+        faults.on(Respond(403, {"Content-Type": "text/plain"}, b"You have exceeded. " * 5000), times=None, kind="fetch")
+        assert tankard.ls_refs(secret.path, *PREFIXES, headers=ann.header).status == 200
+        (failed,) = tankard.wait_event("keep-failed")
+        assert "403" in failed["cause"]
+        tankard.switch(False)
+        assert tankard.advertisement(secret.path, ann.header).status == 200
+
 
 class TestTooLate:
     """Answers that cross each other, and clients who wait while others are told no."""

@@ -6,12 +6,13 @@ import signal
 import ssl
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support import http, pkt
 from support.certificates import Authority
-from support.fault_proxy import Edit
+from support.fault_proxy import Edit, Gate, Hang, Respond
 from support.files import place
 from support.processes import wait_until
 from support.tankard import binary, environment
@@ -305,6 +306,28 @@ def saying(number):
     return Edit(edit)
 
 
+def of_git(body, kind="result"):
+    return Respond(200, {"Content-Type": f"application/x-git-upload-pack-{kind}"}, body)
+
+
+def posts(body, *headers):
+    return lambda tankard, repository: tankard.ask(
+        "POST", tankard.target(repository.path, "git-upload-pack"), [("Content-Type", "application/x-git-upload-pack-request"), *headers], body)
+
+
+WORDS = {
+    "at once": pkt.line(b"ERR " + SAID),
+    "later": pkt.line("1" * 40 + " refs/heads/main\n") + pkt.line(b"ERR " + SAID),
+    "on a band": pkt.lines("NAK") + pkt.line(b"\x02" + SAID) + pkt.line(b"\x03" + SAID) + pkt.FLUSH,
+}
+V2 = ("Git-Protocol", "version=2")
+PASSED_THROUGH = {
+    "an odd listing": posts(pkt.lines("command=ls-refs", "object-format=sha1", pkt.DELIM, "something-odd", pkt.FLUSH), V2),
+    "an unknown command": posts(pkt.lines("command=something-odd", "object-format=sha1", pkt.DELIM, "of-it", pkt.FLUSH), V2),
+    "a malformed fetch": posts(pkt.lines("want something-odd", pkt.FLUSH, "done")),
+}
+
+
 class TestWhatTheHostSays:
     """In service mode upstream's words are for tankard; clients are told of the work, not of tankard's account."""
 
@@ -327,6 +350,67 @@ class TestWhatTheHostSays:
         faults.on(saying(3), kind="fetch")
         answer = tankard.command(private.path, body)
         assert SAID not in answer.body and b"\x03tankard: " in answer.body, answer
+
+    @pytest.mark.parametrize("asks, before", [("v2", pkt.lines("acknowledgments", "NAK")), ("v0", pkt.lines("NAK"))], ids=["v2", "v0"])
+    def test_nor_is_a_no_behind_its_first_lines_in_its_words(self, service, faults, private, asks, before):
+        tankard = service(networks=EVERYWHERE)
+        tip = private.oid("refs/heads/main")
+        assert tankard.ls_refs(private.path, "refs/heads/").status == 200
+        faults.on(Respond(200, {"Content-Type": "application/x-git-upload-pack-result"}, before + pkt.line(b"ERR " + SAID)), times=None, kind="fetch")
+        if asks == "v2":
+            answer = tankard.command(private.path, pkt.fetch([tip], ["1" * 40], True))
+        else:
+            answer = tankard.ask("POST", tankard.target(private.path, "git-upload-pack"),
+                                 [("Content-Type", "application/x-git-upload-pack-request")], pkt.old_fetch([tip]))
+        assert faults.count("fetch") and SAID not in answer.body and b"ERR tankard: " in answer.body, answer
+
+    @pytest.mark.parametrize("kind", ["advertisement", "ls-refs"])
+    def test_its_no_inside_a_200_is_tankards_also_to_who_joins(self, service, faults, private, kind):
+        tankard = service(networks=EVERYWHERE)
+        no, answered = pkt.line(b"ERR " + SAID), Gate()
+        if kind == "advertisement":
+            ask, said = tankard.advertisement, of_git(pkt.lines("# service=git-upload-pack", pkt.FLUSH) + no, "advertisement")
+        else:
+            ask, said = tankard.ls_refs, of_git(no)
+        faults.on(Hang(answered, then=said), times=None, kind=kind)
+        with ThreadPoolExecutor(3) as clients:
+            asking = [clients.submit(ask, private.path)]
+            answered.wait_arrived()
+            asking += [clients.submit(ask, private.path) for _ in range(2)]   # too late for that answer: one asks anew, one joins
+            tankard.wait_metric("tankard_collapsed_requests_total", lambda n: n >= 1)
+            answered.open()
+            for answer in (one.result() for one in asking):
+                assert SAID not in answer.body and b"tankard: " in answer.body, answer
+        assert faults.count(kind) == 3
+
+    @pytest.mark.parametrize("said", WORDS)
+    @pytest.mark.parametrize("asks", PASSED_THROUGH)
+    def test_its_words_in_what_is_passed_through_reach_no_client(self, service, faults, private, asks, said):
+        tankard = service(networks=EVERYWHERE)
+        faults.on(of_git(WORDS[said]), times=None)
+        answer = PASSED_THROUGH[asks](tankard, private)
+        assert faults.seen() and SAID not in answer.body, answer
+        assert b"tankard: " in answer.body
+
+    @pytest.mark.parametrize("asks", PASSED_THROUGH)
+    def test_all_else_of_what_is_passed_through_arrives_as_it_is(self, service, faults, private, asks):
+        body = pkt.line("1" * 40 + " refs/heads/main\n") + pkt.line(b"\x01ERR of a pack") + pkt.FLUSH + b"PACK" + SAID
+        faults.on(of_git(body), times=None)
+        assert PASSED_THROUGH[asks](service(networks=EVERYWHERE), private).body == body
+
+    def test_what_is_passed_through_ends_where_it_is_git_no_more(self, service, faults, private):
+        tankard = service(networks=EVERYWHERE)
+        faults.on(of_git(pkt.lines("NAK") + b"<html>" + SAID), times=None)
+        answer = PASSED_THROUGH["a malformed fetch"](tankard, private)
+        assert SAID not in answer.body and not answer.whole, answer
+        assert tankard.wait_request(reason="not-git")
+
+    @pytest.mark.parametrize("said", WORDS)
+    @pytest.mark.parametrize("asks", PASSED_THROUGH)
+    def test_who_asks_in_his_own_name_hears_them(self, run_tankard, faults, project, asks, said):
+        tankard = run_tankard()
+        faults.on(of_git(WORDS[said]), times=None)
+        assert PASSED_THROUGH[asks](tankard, project).body == WORDS[said]
 
     def test_who_asks_in_his_own_name_hears_it(self, run_tankard, faults, project):
         tankard = run_tankard()

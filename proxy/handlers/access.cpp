@@ -119,6 +119,12 @@ awaitable<void> say_for_upstream(http::exchange& x, const routed& r, unsigned st
                    : fmt::format("tankard: {} answered HTTP {} for {}", url, status, r.repo.key.path));
 }
 
+awaitable<void> say_refused(http::exchange& x, const routed& r, reason why) {
+  auto const sentence =
+      fmt::format("tankard: {} refuses to send this of {}", r.repo.site.settings.url(), r.repo.key.path);
+  co_await say_err(x, {outcome::denied, why}, http::upload_pack_result_type, sentence);
+}
+
 awaitable<void> relay_refusal(services& s, http::exchange& x, const routed& r, const upstream::whole_answer& answer) {
   if (speaks_for_upstream(r)) {
     bool const denial_in_a_200 = answer.head.status / 100 == 2;
@@ -127,6 +133,10 @@ awaitable<void> relay_refusal(services& s, http::exchange& x, const routed& r, c
   bool const denied = answer.meaning.what == upstream::verdict::denial;
   verdict const v{denied ? outcome::denied : outcome::bypass, reason::upstream_answer};
   co_await relay_whole(s, x, v, r.repo.site, r.upstream_target(), answer);
+}
+
+std::string broken_off(const routed& r) {
+  return fmt::format("tankard: {} broke off its answer\n", r.repo.site.settings.url());
 }
 
 void note_shown(services& s, const plan::viewer& who) {

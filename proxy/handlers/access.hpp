@@ -39,6 +39,11 @@ awaitable<void> relay_refusal(services& s, http::exchange& x, const routed& r, c
 /// instead.
 bool speaks_for_upstream(const routed& r) noexcept;
 awaitable<void> say_for_upstream(http::exchange& x, const routed& r, unsigned status);
+/// The same of a no to a POST inside a 200.
+awaitable<void> say_refused(http::exchange& x, const routed& r, reason why);
+
+/// What stands in the place of its last words in an answer that begins well; a line with its LF.
+std::string broken_off(const routed& r);
 
 /// Counts an answer that was given only because of a decision.
 void note_shown(services& s, const plan::viewer& who);

@@ -1,11 +1,10 @@
 // Plan 5 of DESIGN 5: a fetch that goes upstream with the client's own request. A good answer that may be shared is
 // written to a spool, which the client follows as the first of all who ask the same; any other is relayed to him alone.
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
+#include "proxy/handlers/answer_front.hpp"
 #include "proxy/handlers/fetching.hpp"
 #include "proxy/handlers/relay_stream.hpp"
 #include "proxy/http/headers.hpp"
@@ -18,9 +17,6 @@
 
 namespace tankard::proxy::handlers {
 namespace {
-
-constexpr std::size_t peeked = 16u << 10;
-constexpr std::size_t err_pkt_front = 8;  // length and "ERR "
 
 /// What upstream said, so far as it was read.
 struct answered {
@@ -45,24 +41,8 @@ upstream::request upstream_request(const fetching& f) {
   return out;
 }
 
-/// Whether an answer begins with an ERR pkt-line (gitprotocol-pack, "pkt-line Format").
-bool says_no(std::string_view first) { return first.size() >= err_pkt_front && first.substr(4, 4) == "ERR "; }
-
-/// As much of a body as tells whether it says no. A server that has sent a head may be silent for timeouts.fetch_idle,
-/// as long as this client would wait for it without tankard; who would follow him does not: see ask().
-awaitable<upstream::outcome_of<void>> peek(upstream::call& call, std::string& first) {
-  std::string piece(peeked, '\0');
-  while (first.size() < err_pkt_front) {
-    auto const n = co_await call.read(asio::buffer(piece));
-    if (!n) co_return n.error();
-    if (*n == 0) break;
-    first.append(piece, 0, *n);
-  }
-  co_return upstream::outcome_of<void>();
-}
-
 /// `lead` is given up where an answer does not begin within timeouts.first_byte of its head: those who wait for it
-/// decide anew, and it is this client's alone.
+/// decide anew, and it is this client's alone. (A client himself would wait for longer: see peek().)
 awaitable<upstream::outcome_of<answered>> ask(fetching& f, std::optional<refresh::led_flight>& lead) {
   bool const look_at_it = lead.has_value() || speaks_for_upstream(f.r);
   auto const ex = co_await asio::this_coro::executor;
@@ -124,12 +104,6 @@ awaitable<std::optional<upstream::failure>> take_outage(fetching& f, const answe
   co_return upstream::to_failure(from.meaning, from.head);
 }
 
-awaitable<void> say_refused(fetching& f, reason why) {
-  auto const sentence =
-      fmt::format("tankard: {} refuses to send this of {}", f.r.repo.site.settings.url(), f.r.repo.key.path);
-  co_await say_err(f.x, {outcome::denied, why}, http::upload_pack_result_type, sentence);
-}
-
 http::fields headers_of(const fetching& f, const answered& from) {
   return relayed_headers(f.s, f.r.repo.site, f.r.upstream_target(), from.head);
 }
@@ -141,8 +115,7 @@ std::unique_ptr<pack_source> source_of(const fetching& f, answered& from) {
       f.s, std::move(asked), std::move(from.call), from.head, from.meaning, std::move(from.first));
   if (!f.r.who->service) return source;
   bool const all_banded = std::ranges::find(f.asked.bypass_args, "sideband-all") != f.asked.bypass_args.end();
-  auto error = fmt::format("tankard: {} broke off its answer\n", f.r.repo.site.settings.url());
-  protocol::quiet_answer filter(form_of(f), all_banded, std::move(error));
+  protocol::quiet_answer filter(!all_banded, broken_off(f.r));
   return std::make_unique<quiet_source>(std::move(source), std::move(filter));
 }
 
@@ -168,7 +141,7 @@ awaitable<void> relay(fetching& f, answered& from, reason why) {
     co_return co_await relay_whole(f.s, f.x, v, f.r.repo.site, f.r.upstream_target(), *from.rest);
   }
   // gitolite says it inside a 200, and to whom.
-  if (says_no(from.first) && speaks_for_upstream(f.r)) co_return co_await say_refused(f, why);
+  if (says_no(from.first) && speaks_for_upstream(f.r)) co_return co_await say_refused(f.x, f.r, why);
   set_verdict(f.x, v, "upstream");
   if (!good || !f.r.who->service) co_return co_await relay_alone(f, from);
   auto headers = headers_of(f, from);

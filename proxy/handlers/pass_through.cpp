@@ -6,6 +6,7 @@
 
 #include "cache/io/async_event.hpp"
 #include "proxy/handlers/access.hpp"
+#include "proxy/handlers/answer_front.hpp"
 #include "proxy/handlers/answers.hpp"
 #include "proxy/handlers/handlers.hpp"
 #include "proxy/handlers/push_watch.hpp"
@@ -161,26 +162,34 @@ awaitable<void> take_denial(passage& g, const upstream::response_head& head) {
 struct answered {
   upstream::response_head head;
   std::optional<upstream::whole_answer> rest;
+  std::string first;  ///< bytes of a good answer, where they are looked at before the client gets them
   upstream::classified meaning;
+
+  bool good() const noexcept { return meaning.what == upstream::verdict::ok && !says_no(first); }
 };
 awaitable<upstream::outcome_of<answered>> read_answer(passage& g, upstream::call& call) {
   auto head = co_await call.read_head();
   if (!head) co_return head.error();
-  answered a{.head = std::move(*head), .rest = {}, .meaning = {}};
+  answered a{.head = std::move(*head), .rest = {}, .first = {}, .meaning = {}};
   if (a.head.status == 403) {
     a.rest = co_await upstream::read_rest(call, a.head);
     if (!a.rest) co_return upstream::refused_at_length();
   }
   a.meaning = meaning_of(g, a.head, a.rest ? std::string_view(a.rest->body) : std::string_view());
+  if (a.meaning.what == upstream::verdict::ok && speaks_for_upstream(g.r) && asks_to_read(g)) {
+    auto const read = co_await peek(call, a.first);
+    if (!read) co_return read.error();
+  }
   co_return a;
 }
 
 awaitable<void> relay_body(passage& g, upstream::call& call, const answered& a) {
   bool const ok = a.meaning.what == upstream::verdict::ok;
   auto headers = relayed_headers(g.s, g.r.repo.site, g.r.upstream_target(), a.head);
-  std::function<void(std::string_view)> seen;
-  if (g.p.watching != nullptr) seen = [&g](std::string_view bytes) { g.p.watching->see(bytes); };
-  auto const end = co_await relay_stream(g.x, call, a.head, std::move(headers), {}, seen);
+  on_the_way what;
+  if (g.p.watching != nullptr) what.seen = [&g](std::string_view bytes) { g.p.watching->see(bytes); };
+  if (ok && g.r.who->service && asks_to_read(g)) what.quiet.emplace(false, broken_off(g.r));
+  auto const end = co_await relay_stream(g.x, call, a.head, std::move(headers), a.first, std::move(what));
   if (end.end == relay_end::upstream_broke) {
     note_broken(g, *end.broken);
     set_verdict(g.x, {outcome::error, end.broken->reason}, "upstream");
@@ -192,13 +201,22 @@ awaitable<void> relay_body(passage& g, upstream::call& call, const answered& a) 
   if (end.end == relay_end::client_gone) g.x.report().reason = reason::client_gone;
 }
 
+/// In tankard's own words: a no inside a 200 too.
+awaitable<void> say_no(passage& g, const answered& a) {
+  bool const inside = a.meaning.what == upstream::verdict::ok;
+  if (!inside) co_return co_await say_for_upstream(g.x, g.r, a.head.status);
+  refresh::note_answer(g.s, g.r.repo, g.op(), g.r.principal(), a.head, a.meaning, g.s.clock.now() - g.begun);
+  if (g.r.target.service == http::git_service::upload_pack) co_return co_await say_refused(g.x, g.r, g.p.why);
+  co_await say_for_upstream(g.x, g.r, 404);
+}
+
 awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::call& call) {
   auto const got = co_await read_answer(g, call);
   if (!got) {
     note_broken(g, got.error());
     co_return got.error();
   }
-  auto const& [head, rest, meaning] = *got;
+  auto const& [head, rest, first, meaning] = *got;
   if (g.p.watching != nullptr) g.p.watching->answered(head.status);
   if (g.p.at_head) g.p.at_head(head.status);
   bool const denied = meaning.what == upstream::verdict::denial;
@@ -219,8 +237,8 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
   if (head.status == 404 && asks_as_git_does(g)) {
     g.s.not_found.remember(g.r.repo.key, g.r.principal(), g.s.clock.now());
   }
-  if (!ok && speaks_for_upstream(g.r)) {
-    co_await say_for_upstream(g.x, g.r, head.status);
+  if (!got->good() && speaks_for_upstream(g.r)) {
+    co_await say_no(g, *got);
     co_return std::nullopt;
   }
   verdict const v{denied ? outcome::denied : outcome::bypass, away ? meaning.reason : g.p.why};

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "protocol/quiet_answer.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/upstream/client.hpp"
 
@@ -17,10 +18,15 @@ struct relayed {
   std::optional<upstream::failure> broken;
 };
 
+/// What is done with the pieces on their way.
+struct on_the_way {
+  std::function<void(std::string_view)> seen = {};   ///< shown every piece before the client gets it; must not throw
+  std::optional<protocol::quiet_answer> quiet = {};  ///< leaves out what the host says
+};
+
 /// Sends head and body, whose beginning was read already (`first`); ends properly only if the upstream did, breaks the
-/// connection otherwise. `seen`, where there is one, is shown every piece before the client gets it; it must not throw.
+/// connection otherwise.
 awaitable<relayed> relay_stream(http::exchange& x, upstream::call& call, const upstream::response_head& head,
-                                http::fields headers, std::string_view first = {},
-                                const std::function<void(std::string_view)>& seen = {});
+                                http::fields headers, std::string_view first = {}, on_the_way what = {});
 
 }  // namespace tankard::proxy::handlers

@@ -147,7 +147,10 @@ awaitable<fetched_into> own_fetch_under_way::begin(protocol::own_fetch question)
 
 awaitable<fetched_into> own_fetch_under_way::judge() {
   std::optional<upstream::whole_answer> rest;  // a 403 may say in its body that it is a rate limit
-  if (head_.status == 403) rest = co_await upstream::read_rest(*call_, head_);
+  if (head_.status == 403) {
+    rest = co_await upstream::read_rest(*call_, head_);
+    if (!rest) co_return failed(upstream::refused_at_length());
+  }
   auto const said = rest ? std::string_view(rest->body) : std::string_view();
   meaning_ = upstream::classify(head_, http::upload_pack_result_type, said);
   using upstream::verdict;

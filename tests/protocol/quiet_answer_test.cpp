@@ -14,8 +14,8 @@ using test::pkt;
 constexpr std::string_view keep_alive{"0005\x01", 5};
 
 /// What comes of these bytes, fed in pieces of so many.
-std::string quiet(const std::string& in, std::size_t piece, const answer_form& form = {}, bool all_banded = false) {
-  quiet_answer filter(form, all_banded, "tankard: broken off\n");
+std::string quiet(const std::string& in, std::size_t piece, bool keeps_alive = true) {
+  quiet_answer filter(keeps_alive, "tankard: broken off\n");
   std::string out;
   for (std::size_t at = 0; at < in.size(); at += piece)
     EXPECT_TRUE(filter.feed(std::string_view(in).substr(at, piece), out));
@@ -42,19 +42,33 @@ TEST(QuietAnswer, PassesOnAllElseAsItIs) {
 TEST(QuietAnswer, WithSidebandAllThereAreNoKeepAlives) {
   auto const said = band_pkt(band::progress, "hello corp-bot\n");
   auto const lines = band_pkt(band::pack, "packfile\n");
-  EXPECT_EQ(quiet(said + lines + said + "0000", 3, {}, true), lines + "0000");
+  EXPECT_EQ(quiet(said + lines + said + "0000", 3, false), lines + "0000");
 }
 
-TEST(QuietAnswer, AnAnswerWithoutBandsHasNothingSaidInIt) {
-  answer_form form;
-  form.v2 = false;
-  form.bands = v0_framing::band::none;
-  auto const in = pkt("NAK") + "PACK" + std::string("0008\x02zzz");
-  EXPECT_EQ(quiet(in, 5, form), in);
+TEST(QuietAnswer, ABarePackHasNothingSaidInIt) {
+  auto const in = pkt("NAK") + "PACK" + std::string("0008\x02zzz") + bare_pkt("ERR of the pack's own bytes");
+  for (std::size_t piece = 1; piece <= in.size(); ++piece) ASSERT_EQ(quiet(in, piece), in) << piece;
+}
+
+TEST(QuietAnswer, AnErrLineIsTankardsWhereverItStands) {
+  auto const behind = [](const std::string& lines) {
+    auto const in = lines + bare_pkt("ERR DENIED to corp-bot") + "0000";
+    auto const expected = lines + pkt("ERR tankard: broken off") + "0000";
+    for (std::size_t piece = 1; piece <= in.size(); ++piece) ASSERT_EQ(quiet(in, piece), expected) << piece;
+  };
+  behind("");
+  behind(pkt("acknowledgments", "NAK"));
+  behind(pkt("shallow 1234", "0000", "ACK 1234 common", "NAK"));
+  behind(bare_pkt("E", "ER", "ERR", "ERRor"));
+}
+
+TEST(QuietAnswer, WhatAPackHoldsIsNoErrLine) {
+  auto const in = pkt("packfile") + band_pkt(band::pack, "ERR of the pack's own bytes") + "0000";
+  EXPECT_EQ(quiet(in, 3), in);
 }
 
 TEST(QuietAnswer, WhatIsNoPktLineIsAnError) {
-  quiet_answer filter({}, false, "");
+  quiet_answer filter(true, "");
   std::string out;
   EXPECT_FALSE(filter.feed("<html>corp-bot", out));
   EXPECT_EQ(out, "");
