@@ -52,7 +52,7 @@ class blocking_pool {
 
   /// Runs `job` on the pool and resumes on the caller's executor with its result (void is allowed).
   /// Not cancellable: waits for the job even where the caller is cancelled. Exceptions of the job arrive at the caller.
-  /// Name the job before the call (no capturing lambda inside a co_await expression).
+  /// Name the job before the call (no capturing lambda in a co_await). REQUIRES: the caller's context outlives join().
   template <class F>
   awaitable<std::invoke_result_t<F&>> run(F job) {
     job_outcome<std::invoke_result_t<F&>> out;

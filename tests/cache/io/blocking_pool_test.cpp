@@ -77,13 +77,13 @@ TEST(BlockingPool, WhoIsCancelledWaitsForHisJobAllTheSame) {
 }
 
 TEST(BlockingPool, JobsOfManyLoopsComeBackToTheirOwn) {
+  asio::io_context loops[2];  // they outlive the pool, whose threads hand jobs back to them
   blocking_pool pool(2);
-  auto const loop = [&pool] {
-    asio::io_context io;
+  auto const run = [&pool](asio::io_context& io) {
     for (int n = 0; n < 500; ++n) EXPECT_TRUE(test::run(io, hops_and_comes_back(pool)));
   };
-  std::jthread one(loop);
-  std::jthread other(loop);
+  std::jthread one([&] { run(loops[0]); });
+  std::jthread other([&] { run(loops[1]); });
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ class PackFlights : public testing::Test {
 
   test::temp_dir folder_;
   cache::spool_budget budget_{{}};
+  asio::io_context io_;  // outlives the pool, whose threads hand jobs back to it
   cache::blocking_pool pool_{1};
-  asio::io_context io_;
   pack_flights board_;
 };
 
