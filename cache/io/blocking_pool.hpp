@@ -64,7 +64,9 @@ class blocking_pool {
       asio::post(pool_, [this, &job, &out, work = std::move(work), resume = std::move(resume)]() mutable {
         out.of(job);
         --queued_;
-        asio::post(work, std::move(resume));
+        // Its work ends over there: behind this post the caller's context may end at any time.
+        auto const back = asio::get_associated_executor(resume);
+        asio::post(back, [held = std::move(work), resume = std::move(resume)]() mutable { std::move(resume)(); });
       });
     };
     co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(std::move(start), asio::use_awaitable);
