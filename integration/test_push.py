@@ -171,7 +171,7 @@ class TestLaggingReplica:
         assert f"{new} refs/heads/main".encode() in tankard.ask("GET", target, version).body
         faults.on(Edit(lambda status, headers, body: (status, headers, old)), times=None, kind="advertisement")
         assert tankard.ask("GET", target, version).body == old, "what upstream says is not hidden"
-        assert tankard.events("listing-lags")
+        tankard.wait_event("listing-lags")
         faults.clear()
         tankard.switch(False)
         assert f"{new} refs/heads/main".encode() in tankard.ask("GET", target, version).body
