@@ -9,9 +9,13 @@ from support.upstream import PASSWORD, USER
 SHALLOW = ("--depth", "1")
 
 
+def is_whole(record):
+    """A fetch of everything: a mirror's, where clients ask for parts."""
+    return not record.haves and not record.shallows and b"deepen" not in record.body and b"filter" not in record.body
+
+
 def whole_transfers(faults):
-    """Fetches that are tankard's own: everything, for nothing known."""
-    return [r for r in faults.seen("fetch") if r.has_pack and not r.haves and not r.shallows and b"deepen" not in r.body and b"filter" not in r.body]
+    return [r for r in faults.seen("fetch") if r.has_pack and is_whole(r)]
 
 
 @pytest.fixture
@@ -21,6 +25,17 @@ def part(git, project, tmp_path):
         git.check("clone", "--bare", *(how or SHALLOW), tankard.url(project.path), tmp_path / name)
         git.fsck(tmp_path / name)
     return clone
+
+
+@pytest.fixture
+def mid_mirror(run_tankard, faults, part):
+    """A tankard whose mirror of the project has begun to come, and the gate that lets the rest of it through."""
+    tankard = run_tankard(settings={f"upstream.{faults.name}.mirror.policy": "always"})
+    gate = Gate()
+    faults.on(HoldBody(gate, after=1000), kind="fetch", where=is_whole)
+    part(tankard, "one")
+    gate.wait_arrived()
+    return tankard, gate
 
 
 @pytest.mark.parametrize("how", [SHALLOW, ("--filter=blob:none",), ("--shallow-since=2001-01-01",)], ids=["shallow", "partial", "since"])
@@ -108,7 +123,7 @@ def test_a_failing_transfer_leaves_nothing_and_harms_nobody(run_tankard, clock, 
     tankard = run_tankard(clock=clock)
     part(tankard, "one")
     clock.passes(minutes=2)
-    faults.on(Truncate(4000), kind="fetch", where=lambda r: b"deepen" not in r.body)
+    faults.on(Truncate(4000), kind="fetch", where=is_whole)
     part(tankard, "two")
     tankard.wait_event("keep-failed")
     tankard.wait_quiet()
@@ -125,7 +140,7 @@ def test_an_upstream_that_may_not_be_asked_any_more_is_not(run_tankard, faults, 
     """Two are under way and one waits; then the operator takes the upstream away."""
     tankard = run_tankard(settings={f"upstream.{faults.name}.mirror.policy": "always"})
     gate = Gate()
-    faults.on(HoldBody(gate, after=1000), kind="fetch", times=None, where=lambda r: b"deepen" not in r.body)
+    faults.on(HoldBody(gate, after=1000), kind="fetch", times=None, where=is_whole)
     repositories = [new_repository().history(5) for _ in range(3)]
     for n, repository in enumerate(repositories):
         git.check("clone", "--bare", *SHALLOW, tankard.url(repository.path), tmp_path / str(n))
@@ -153,12 +168,8 @@ def test_a_branch_that_is_gone_since_it_was_listed_is_not_asked_for(run_tankard,
     assert not [e for e in tankard.events("keep-failed") if "mirrored" in e["cause"]]
 
 
-def test_a_clients_clone_that_is_whole_sooner_is_the_store(run_tankard, faults, git, project, part, tmp_path):
-    tankard = run_tankard(settings={f"upstream.{faults.name}.mirror.policy": "always"})
-    gate = Gate()
-    faults.on(HoldBody(gate, after=1000), kind="fetch", where=lambda r: b"deepen" not in r.body)
-    part(tankard, "one")
-    gate.wait_arrived()
+def test_a_clients_clone_that_is_whole_sooner_is_the_store(mid_mirror, git, project, tmp_path):
+    tankard, gate = mid_mirror
     git.check("clone", "--bare", tankard.url(project.path), tmp_path / "whole")
     tankard.wait_metric("tankard_store_repositories", lambda n: n == 1)
     gate.open()
@@ -166,12 +177,8 @@ def test_a_clients_clone_that_is_whole_sooner_is_the_store(run_tankard, faults, 
     git.same_content(project.folder, tmp_path / "whole")
 
 
-def test_a_purge_in_the_middle_keeps_nothing(run_tankard, faults, git, project, part, tmp_path):
-    tankard = run_tankard(settings={f"upstream.{faults.name}.mirror.policy": "always"})
-    gate = Gate()
-    faults.on(HoldBody(gate, after=2000), kind="fetch", where=lambda r: b"deepen" not in r.body)
-    part(tankard, "one")
-    gate.wait_arrived()
+def test_a_purge_in_the_middle_keeps_nothing(mid_mirror, git, project, tmp_path):
+    tankard, gate = mid_mirror
     gone = tankard.admin("DELETE", f"/api/v1/repositories/{tankard.name}/{project.path}", token=tankard.token())
     assert gone.status == 200, gone
     gate.open()

@@ -47,15 +47,26 @@ struct pack_cache::impl {
   void give_up(const task& t, const boost::system::error_code& why);
   void enter(pack_name name, bool verified, std::vector<pack_name>& gone);
   void unlink(const std::vector<pack_name>& gone);
-  cached_pack_ptr miss() {  // REQUIRES: mu is held
+  // These REQUIRE mu.
+  pack_entry* entry_of(const pack_key& key) {
+    auto* const e = entries.find(key.request);
+    return e != nullptr && e->name.key == key ? e : nullptr;
+  }
+  cached_pack_ptr miss() {
     ++counted.misses;
     return nullptr;
   }
-  void note_use(pack_entry& e) {  // REQUIRES: mu is held
+  void note_use(pack_entry& e) {
     e.used = time.now();
     e.use_saved = false;
     entries.touch(e.name.key.request);
     ++counted.hits;
+  }
+  cached_pack_ptr use_if_open(pack_entry& e) {
+    auto shared = e.open.lock();
+    if (!shared || !is_whole(*shared)) return nullptr;
+    note_use(e);
+    return shared;
   }
 
   const pack_cache_options options;
@@ -102,10 +113,8 @@ boost::system::result<void> pack_cache::load() {
 }
 
 bool pack_cache::has(const pack_key& key) const {
-  auto& s = *impl_;
-  std::lock_guard const lock(s.mu);
-  auto const* e = s.entries.find(key.request);
-  return e != nullptr && e->name.key == key;
+  std::lock_guard const lock(impl_->mu);
+  return impl_->entry_of(key) != nullptr;
 }
 
 bool pack_cache::holds(const pack_key& key) {
@@ -117,25 +126,20 @@ bool pack_cache::holds(const pack_key& key) {
 
 bool pack_cache::takes_long(const pack_key& key) const {
   std::lock_guard const lock(impl_->mu);
-  auto const* e = impl_->entries.find(key.request);
-  return e != nullptr && e->name.key == key && !e->verified && e->name.size > max_short_verification;
+  auto const* const e = impl_->entry_of(key);
+  return e != nullptr && !e->verified && !e->verifying && e->name.size > max_short_verification;
 }
 
 std::shared_ptr<async_event> pack_cache::verification(const pack_key& key) const {
   std::lock_guard const lock(impl_->mu);
-  auto const* e = impl_->entries.find(key.request);
-  return e != nullptr && e->name.key == key ? e->verifying : nullptr;
+  auto const* const e = impl_->entry_of(key);
+  return e != nullptr ? e->verifying : nullptr;
 }
 
 cached_pack_ptr pack_cache::find_open(const pack_key& key) {
-  auto& s = *impl_;
-  std::lock_guard const lock(s.mu);
-  auto* const e = s.entries.find(key.request);
-  if (e == nullptr || e->name.key != key || e->verifying) return nullptr;
-  auto shared = e->open.lock();
-  if (!shared || !is_whole(*shared)) return nullptr;
-  s.note_use(*e);
-  return shared;
+  std::lock_guard const lock(impl_->mu);
+  auto* const e = impl_->entry_of(key);
+  return e != nullptr && !e->verifying ? impl_->use_if_open(*e) : nullptr;
 }
 
 cached_pack_ptr pack_cache::find(const pack_key& key) {
@@ -152,12 +156,9 @@ cached_pack_ptr pack_cache::find(const pack_key& key) {
 
 cached_pack_ptr pack_cache::impl::look_up(const pack_key& key, std::optional<task>& to_do) {
   std::lock_guard const lock(mu);
-  auto* e = entries.find(key.request);
-  if (e == nullptr || e->name.key != key || e->verifying) return miss();
-  if (auto shared = e->open.lock(); shared && is_whole(*shared)) {
-    note_use(*e);
-    return shared;
-  }
+  auto* const e = entry_of(key);
+  if (e == nullptr || e->verifying) return miss();
+  if (auto shared = use_if_open(*e)) return shared;
   to_do = {e->name, !e->verified};
   if (!e->verified) e->verifying = std::make_shared<async_event>();
   return nullptr;
@@ -298,8 +299,8 @@ bool pack_cache::drop(const pack_key& key) {
   std::vector<pack_name> gone;
   {
     std::lock_guard const lock(s.mu);
-    auto const* e = s.entries.find(key.request);
-    if (e == nullptr || e->name.key != key) return false;
+    auto const* const e = s.entry_of(key);
+    if (e == nullptr) return false;
     gone.push_back(e->name);
     s.entries.remove(key.request);
   }

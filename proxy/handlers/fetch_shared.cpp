@@ -42,7 +42,7 @@ awaitable<cache::cached_pack_ptr> find_pack(const fetching& f) {
   if (auto open = f.s.packs.find_open(*f.key)) co_return open;
   if (!f.s.packs.holds(*f.key)) co_return nullptr;
   auto job = [&f] { return f.s.packs.find(*f.key); };
-  auto& where = f.s.packs.takes_long(*f.key) && !f.s.packs.verification(*f.key) ? f.s.long_jobs : f.s.pool;
+  auto& where = f.s.packs.takes_long(*f.key) ? f.s.long_jobs : f.s.pool;
   auto pack = co_await where.run(job);
   if (auto const verified = pack ? nullptr : f.s.packs.verification(*f.key)) {  // for somebody else, right now
     co_await verified->wait(verification_limit);

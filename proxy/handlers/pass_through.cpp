@@ -217,7 +217,6 @@ awaitable<std::optional<upstream::failure>> relay_answer(passage& g, upstream::c
     co_return got.error();
   }
   auto const& [head, rest, first, meaning] = *got;
-  if (g.p.watching != nullptr) g.p.watching->answered(head.status);
   if (g.p.at_head) g.p.at_head(head.status);
   bool const denied = meaning.what == upstream::verdict::denial;
   if (denied) {

@@ -64,7 +64,9 @@ awaitable<void> receive_pack(services& s, http::exchange& x, routed r) {
   if (!admitted.admitted) co_return co_await refuse_away(s, x, r, outage_of(admitted));
   if (r.target.service != http::git_service::receive_pack) co_return co_await pass_question(s, x, r);
   push_watch watching(s, r.repo, x.request());
-  co_await pass_push(s, x, r, {.watching = &watching});
+  pass pushing{.watching = &watching};
+  pushing.at_head = [&watching](unsigned status) { watching.answered(status); };
+  co_await pass_push(s, x, r, std::move(pushing));
 }
 
 }  // namespace tankard::proxy::handlers

@@ -89,7 +89,7 @@ awaitable<bool> send_kept(services& s, http::exchange& x, cache::cached_pack_ptr
     if (f.ahead > 0) opening = f.bytes.substr(0, f.ahead) + protocol::progress_pkt(what.form, what.note);
     at = f.ahead;
   }
-  bool const allowed = co_await what.may_have_it();
+  bool const allowed = co_await may_begin(what);
   if (!allowed) co_return false;
   auto const started = co_await x.start(200, "OK", std::move(what.headers), pack->size - at + opening.size());
   if (!started) co_return true;

@@ -77,11 +77,6 @@ awaitable<bool> write_sign_of_life(follower_state& f) {
   co_return co_await write(f.x, overdue ? keep_alive_pkt : std::string_view(lines));
 }
 
-awaitable<bool> may_begin(const sending& what) {
-  if (!what.may_have_it) co_return true;
-  co_return co_await what.may_have_it();
-}
-
 awaitable<void> break_off(follower_state& f) {
   if (f.at_boundary()) {
     std::string line;
@@ -95,6 +90,11 @@ awaitable<void> break_off(follower_state& f) {
 }
 
 }  // namespace
+
+awaitable<bool> may_begin(const sending& what) {
+  if (!what.may_have_it) co_return true;
+  co_return co_await what.may_have_it();
+}
 
 awaitable<sent_end> send_spool(http::exchange& x, cache::spool_follower& from, const refresh::pack_flight& flight,
                                sending what) {

@@ -30,6 +30,9 @@ struct sending {
   std::optional<std::chrono::nanoseconds> patience{};
 };
 
+/// What `may_have_it` says; true where it is empty.
+awaitable<bool> may_begin(const sending& what);
+
 enum class sent_end : std::uint8_t {
   whole,
   client_gone,

@@ -43,8 +43,9 @@ class UploadPack : public StoreFixture, public testing::WithParamInterface<proto
     auto const command = upload_pack_command(*store, std::size_t{1} << 30, upload_pack_protocol::v0);
     return test::run(io, ask(command, request, errors));
   }
-  static std::string old_pack(const protocol::v0_request& request, std::string_view response) {
-    protocol::v0_response_reader reader(request);
+  /// What a reader makes of a response; empty where it cannot go on.
+  template <class Reader>
+  static std::string read_pack(Reader& reader, std::string_view response) {
     std::string pack;
     while (!response.empty()) {
       auto const event = reader.next(response);
@@ -52,6 +53,11 @@ class UploadPack : public StoreFixture, public testing::WithParamInterface<proto
       if (event->kind == protocol::fetch_event_kind::pack) pack += event->data;
       response.remove_prefix(event->consumed);
     }
+    return pack;
+  }
+  static std::string old_pack(const protocol::v0_request& request, std::string_view response) {
+    protocol::v0_response_reader reader(request);
+    auto const pack = read_pack(reader, response);
     return reader.finish() ? pack : "";
   }
   std::string request(const std::string& command, const std::vector<std::string>& arguments) {
@@ -65,13 +71,7 @@ class UploadPack : public StoreFixture, public testing::WithParamInterface<proto
   }
   static std::string pack_of(std::string_view response) {
     protocol::fetch_response_reader reader;
-    std::string pack;
-    while (!response.empty()) {
-      auto const event = reader.next(response);
-      if (!event) return "";
-      if (event->kind == protocol::fetch_event_kind::pack) pack += event->data;
-      response.remove_prefix(event->consumed);
-    }
+    auto const pack = read_pack(reader, response);
     return reader.ended() ? pack : "";
   }
   object_id base, tip;
