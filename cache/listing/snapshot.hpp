@@ -84,6 +84,8 @@ struct snapshot {
   bool speaks_no_v2() const noexcept { return v0_offer && v0_offer->answers_v2; }
   /// The host listed in v0 (or v1), and nothing tells that it speaks v2, too.
   bool known_in_v0_only() const noexcept { return v0_offer && !advertisement; }
+  /// How tankard's own questions are to be put.
+  bool is_asked_in_v0() const noexcept { return speaks_no_v2() || known_in_v0_only(); }
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 

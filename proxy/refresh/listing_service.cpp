@@ -127,7 +127,7 @@ awaitable<listing_wait> listing_service::ask_info_refs(repo_ref repo, auth::iden
 awaitable<void> listing_service::put_as_understood(question& q) {
   if (!q.refs || !q.in_own_words()) co_return;
   auto const known = co_await find(q.repo.key);
-  if (!known || !(known->speaks_no_v2() || known->known_in_v0_only())) co_return;
+  if (!known || !known->is_asked_in_v0()) co_return;
   q.refs.reset();
   // Of one that answers v2 clients in v0 it may be seen that it has learned v2.
   q.version = known->speaks_no_v2() ? 2 : 0;

@@ -15,8 +15,6 @@ auth::identity_ptr asker_of(const repo_ref& repo, const auth::identity_ptr& who,
   return listed.is_public && repo.site.may_be_public() ? auth::nobody() : nullptr;
 }
 
-bool speaks_v0_only(const cache::snapshot& known) { return known.speaks_no_v2() || known.known_in_v0_only(); }
-
 }  // namespace
 
 /// While it lives its repository is not begun again.
@@ -80,7 +78,7 @@ awaitable<void> mirrors::make(task t, std::shared_ptr<pending_mark> mark) {
 
 awaitable<protocol::own_fetch> mirrors::list(const task& t) {
   auto known = co_await s_.listing->find(t.repo.key);
-  if (known && !speaks_v0_only(*known)) {
+  if (known && !known->is_asked_in_v0()) {
     protocol::ls_refs_request asked;
     asked.format = cache::object_format_of(*known);
     asked.peel = true;

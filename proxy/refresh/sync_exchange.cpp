@@ -126,7 +126,7 @@ fetched_into own_fetch_under_way::failed(const upstream::failure& f) {
 
 awaitable<fetched_into> own_fetch_under_way::begin(protocol::own_fetch question) {
   auto const listed = co_await s_.listing->find(repo_.key);
-  bool const v2 = !listed || !(listed->speaks_no_v2() || listed->known_in_v0_only());
+  bool const v2 = !listed || !listed->is_asked_in_v0();
   words_ = {v2, protocol::own_v0_fetch(question)};
   std::string const body = words_.body(question, s_.agent);
   upstream::request request{.method = http::verb::post,
