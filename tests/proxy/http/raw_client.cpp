@@ -41,7 +41,7 @@ std::string raw_answer::header(const std::string& name) const {
   return found == headers.end() ? std::string() : found->second;
 }
 
-raw_client::raw_client(std::uint16_t port, const char* host) {
+raw_client::raw_client(std::uint16_t port, const char* host, void (*before_connect)()) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
@@ -51,6 +51,7 @@ raw_client::raw_client(std::uint16_t port, const char* host) {
   limit_waits();
   const int on = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (before_connect != nullptr) before_connect();
   const int connected = ::connect(fd_, found->ai_addr, found->ai_addrlen);
   ::freeaddrinfo(found);
   if (connected != 0) close();

@@ -24,7 +24,8 @@ struct raw_answer {
 
 class raw_client {
  public:
-  explicit raw_client(std::uint16_t port, const char* host = "127.0.0.1");
+  /// `before_connect` is called when the socket is there and not connected yet.
+  explicit raw_client(std::uint16_t port, const char* host = "127.0.0.1", void (*before_connect)() = nullptr);
   explicit raw_client(const std::filesystem::path& unix_socket);
   ~raw_client();
   raw_client(const raw_client&) = delete;
