@@ -57,12 +57,13 @@ void snapshot_journal::run() {
 snapshot_journal::round snapshot_journal::next_round() {
   round r;
   std::unique_lock l(mu_);
-  auto const is_due = [&] { return !queue_.empty() && queue_.top().due <= journal_clock::now(); };
+  auto const next_due = [&] { return std::max(queue_.top().due, held_until_); };
+  auto const is_due = [&] { return !queue_.empty() && next_due() <= journal_clock::now(); };
   while (!stopping_ && saves_.empty() && !is_due()) {
     if (queue_.empty())
       work_.wait(l);
     else
-      work_.wait_until(l, queue_.top().due);
+      work_.wait_until(l, next_due());
   }
   r.last = stopping_;
   r.saves.swap(saves_);
@@ -98,7 +99,10 @@ sys::error_code snapshot_journal::write_round(std::span<const storage_digest> id
     auto const failed = count_failures(jobs, cause);
     if (!first) first = cause;
     back_off_ = failed == 0 ? std::chrono::seconds(0) : std::clamp(2 * back_off_, min_back_off, max_back_off);
-    for (auto const& [due, id] : owner_.settle(jobs, journal_clock::now() + back_off_)) enqueue(id, due);
+    auto const now = journal_clock::now();
+    // What is new waits too, but only for the shortest time: the failure may be of one entry and not of the disk.
+    held_until_ = failed == 0 ? now : now + min_back_off;
+    for (auto const& [due, id] : owner_.settle(jobs, now + back_off_)) enqueue(id, due);
   }
   return first;
 }

@@ -93,7 +93,9 @@ class snapshot_journal {
   journal_owner& owner_;
   snapshot_files& files_;
   const clock& clock_;
-  std::chrono::seconds back_off_{0};  // of the journal's thread
+  // Of the journal's thread:
+  std::chrono::seconds back_off_{0};
+  journal_clock::time_point held_until_{};  // nothing is written before, but by save() and stop()
 
   std::mutex mu_;
   std::condition_variable work_;
