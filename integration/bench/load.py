@@ -69,6 +69,9 @@ def take(port, request, pause=None):
     """One answer, thrown away; returns the bytes it had. Its end is the end of the connection."""
     with socket.socket() as connection:
         connection.settimeout(600)
+        # Woken for a good piece, not for every segment. Set before anything comes: later, the kernel sometimes leaves
+        # the window closed until the sender asks after 200 ms.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 256 << 10)
         connection.connect(("127.0.0.1", port))
         connection.sendall(request)
         head = connection.recv(4096)
@@ -78,7 +81,6 @@ def take(port, request, pause=None):
             while got < pause.after:
                 got += connection.recv_into(buffer, 0, socket.MSG_TRUNC)
             pause.here()
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 256 << 10)  # woken for a good piece, not for every segment
         while more := connection.recv_into(buffer, 0, socket.MSG_TRUNC):
             got += more
         return got
