@@ -11,7 +11,7 @@ namespace tankard::proxy::handlers {
 namespace {
 
 constexpr std::size_t head_piece = 128u << 10;  // some acknowledgments, and a pkt-line of the pack
-constexpr std::uint64_t file_piece = 1u << 20;  // between looks at the page cache
+constexpr std::uint64_t file_piece = 2u << 20;  // between looks at the page cache
 constexpr std::size_t copy_piece = 256u << 10;  // for TLS
 
 /// The front of an answer, and how much of it comes before our own line.

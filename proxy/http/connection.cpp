@@ -1,5 +1,6 @@
 #include "proxy/http/connection.hpp"
 
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -19,14 +20,11 @@ namespace {
 constexpr std::size_t idle_buffer = 4096;       // most heads fit
 constexpr std::size_t kept_buffer = 16u << 10;  // more is given back between requests
 constexpr std::size_t discard_buffer = 16u << 10;
-constexpr std::size_t sendfile_piece = 1u << 20;
+constexpr std::size_t sendfile_piece = 2u << 20;
 constexpr std::chrono::seconds linger_idle{2};
 constexpr std::chrono::seconds linger_total{10};
 
-std::string address_of(const net::stream_socket& socket) {
-  error_code ec;
-  const auto remote = socket.remote_endpoint(ec);
-  if (ec) return "unknown";
+std::string address_of(const asio::generic::stream_protocol::endpoint& remote) {
   const int family = remote.protocol().family();
   if (family == AF_UNIX) return std::string(net::address_ranges::unix_peer);
   asio::ip::tcp::endpoint endpoint;
@@ -40,14 +38,10 @@ std::string address_of(const net::stream_socket& socket) {
   return address.to_string();
 }
 
-std::optional<unsigned> user_behind(net::stream_socket& socket) {
+std::optional<unsigned> user_behind(net::stream_socket& unix_socket) {
   ucred who{};
   socklen_t size = sizeof who;
-  int domain = 0;
-  socklen_t domain_size = sizeof domain;
-  int const fd = socket.native_handle();
-  bool const local = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) == 0 && domain == AF_UNIX;
-  if (!local || ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return std::nullopt;
+  if (::getsockopt(unix_socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return std::nullopt;
   return who.uid;
 }
 
@@ -67,9 +61,11 @@ connection::connection(net::stream_socket socket, std::shared_ptr<service> share
       from_(std::move(from)),
       limits_(shared_->limits),
       read_limit_(stream_.get_executor(), [this] { on_read_expiry(); }),
-      write_limit_(stream_.get_executor(), [this] { reset(); }),
-      peer_(address_of(stream_.socket())),
-      local_user_(user_behind(stream_.socket())) {
+      write_limit_(stream_.get_executor(), [this] { reset(); }) {
+  error_code gone;
+  const auto remote = stream_.socket().remote_endpoint(gone);
+  if (!gone) peer_ = address_of(remote);
+  if (!gone && remote.protocol().family() == AF_UNIX) local_user_ = user_behind(stream_.socket());
   error_code ignored;  // a socket without it is slower, not wrong; a Unix socket has none
   stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
   stream_.socket().non_blocking(true, ignored);  // for write_at_once(); the asynchronous operations set it anyway
@@ -185,6 +181,13 @@ awaitable<error_code> connection::write_all(gather buffers, bool more_follows) {
   co_return failure;
 }
 
+void connection::hold_partial_segments(bool hold) noexcept {
+  if (holding_ == hold) return;
+  holding_ = hold;
+  const int on = hold ? 1 : 0;
+  ::setsockopt(stream_.socket().native_handle(), IPPROTO_TCP, TCP_CORK, &on, sizeof on);  // fails on a Unix socket
+}
+
 awaitable<error_code> connection::wait_for_room() {
   write_limit_.arm(limits_.write_idle_timeout);
   const auto [ec] = co_await stream_.socket().async_wait(net::stream_socket::wait_write, use_nothrow);
@@ -194,7 +197,7 @@ awaitable<error_code> connection::wait_for_room() {
 
 awaitable<error_code> connection::write_file(int fd, std::uint64_t offset, std::uint64_t size) {
   error_code failure;
-  if (!stream_.socket().native_non_blocking()) stream_.socket().native_non_blocking(true, failure);
+  hold_partial_segments(true);
   writing_ = true;
   while (!failure && size > 0) {
     auto at = static_cast<off_t>(offset);
@@ -233,7 +236,7 @@ awaitable<void> connection::say_end() {
 }
 
 awaitable<void> connection::close_politely() {
-  co_await say_end();
+  if (is_tls()) co_await say_end();
   close();
 }
 

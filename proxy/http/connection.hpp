@@ -71,8 +71,10 @@ class connection : public std::enable_shared_from_this<connection> {
   awaitable<error_code> write_all(gather buffers, bool more_follows);
 
   /// The same with a part of a file, copied by the kernel. REQUIRES: not TLS. Error io_error where the file ends
-  /// before.
+  /// before. TCP holds partial segments back until end_of_files(): without it each acknowledgment that comes in the
+  /// middle lets a rest of a few bytes go as a segment of its own, as MSG_MORE is good for one call only.
   awaitable<error_code> write_file(int fd, std::uint64_t offset, std::uint64_t size);
+  void end_of_files() noexcept { hold_partial_segments(false); }
 
   /// Ends the sending direction properly, and closes.
   awaitable<void> close_politely();
@@ -104,6 +106,7 @@ class connection : public std::enable_shared_from_this<connection> {
   void on_read_expiry() noexcept;
   error_code take_in(error_code ec, std::size_t bytes);
   awaitable<void> say_end();
+  void hold_partial_segments(bool hold) noexcept;
   awaitable<error_code> wait_for_room();
   awaitable<boost::system::result<std::size_t>> write_some(const gather& buffers, bool more_follows);
 
@@ -114,7 +117,7 @@ class connection : public std::enable_shared_from_this<connection> {
   const server_limits& limits_;
   net::deadline read_limit_;
   net::deadline write_limit_;
-  std::string peer_;
+  std::string peer_ = "unknown";
   std::optional<unsigned> local_user_;
   std::optional<client_certificate> certificate_;
   std::shared_ptr<asio::ssl::context> asked_by_;  // set where the client was asked for a certificate
@@ -123,6 +126,7 @@ class connection : public std::enable_shared_from_this<connection> {
   bool ended_ = false;   // all was sent, with a proper end
   bool broken_ = false;  // what was sent has no proper end
   bool writing_ = false;
+  bool holding_ = false;  // partial segments
 };
 
 }  // namespace tankard::proxy::http

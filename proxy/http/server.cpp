@@ -12,6 +12,7 @@
 
 #include "proxy/http/connection.hpp"
 #include "proxy/http/session.hpp"
+#include "proxy/http/session_places.hpp"
 #include "proxy/net/io_runtime.hpp"
 #include "proxy/net/task_group.hpp"
 
@@ -22,31 +23,17 @@ using acceptor_type = asio::basic_socket_acceptor<asio::generic::stream_protocol
 
 constexpr std::chrono::milliseconds accept_back_off{100};  // out of descriptors or memory: wait for sessions to end
 constexpr std::chrono::seconds cut_interval{1};
+constexpr std::size_t max_doors = 4;         // of one socket: each connection wakes all of them that have nothing to do
 constexpr std::size_t max_rejections = 256;  // told why at one time; beyond it connections are closed unanswered
 
 constexpr std::string_view too_many = "tankard: too many connections\n";
 constexpr std::string_view too_many_tls = "tankard: too many TLS connections\n";
 
-/// One of a bounded number of places, free again when this goes, also where the io_context is destroyed under its
-/// session.
-class place {
- public:
-  /// Of nothing where `used` is null.
-  explicit place(std::shared_ptr<std::atomic<std::size_t>> used) : used_(std::move(used)) {
-    if (used_) used_->fetch_add(1);
-  }
-  place(place&&) noexcept = default;
-  place& operator=(place&&) = delete;
-  ~place() {
-    if (used_) used_->fetch_sub(1);
-  }
-
- private:
-  std::shared_ptr<std::atomic<std::size_t>> used_;
-};
-
-/// Where connections come in. The file goes before the socket is closed: while somebody listens, nobody replaces it.
+/// Where connections come in to one event loop. The doors of several loops share one socket that listens: whichever is
+/// free takes the next connection and keeps it. The file goes before the socket is closed: while somebody listens,
+/// nobody replaces it.
 struct door {
+  std::size_t loop;
   acceptor_type acceptor;
   net::socket_file file;
   std::shared_ptr<const listener> kind;
@@ -58,12 +45,17 @@ struct door {
 // known, so that nothing touches a socket after its context or from another thread than its own.
 struct server::state : std::enable_shared_from_this<state> {
   state(net::io_runtime& r, std::shared_ptr<service> s)
-      : runtime(r), shared(std::move(s)), sessions([s = shared](std::exception_ptr) { s->failed.fetch_add(1); }) {}
+      : runtime(r),
+        shared(std::move(s)),
+        shares(r.size()),
+        sessions([s = shared](std::exception_ptr) { s->failed.fetch_add(1); }) {}
 
   struct registration;
 
-  void admit(net::stream_socket socket, std::shared_ptr<const listener> from);
-  void begin_session(const std::shared_ptr<connection>& client, place tls_place);
+  std::shared_ptr<door> make_door(std::size_t loop, int family, net::file_descriptor fd, net::socket_file file,
+                                  std::shared_ptr<const listener> kind);
+  void admit(net::stream_socket socket, const door& from, std::size_t loop);
+  void begin_session(const std::shared_ptr<connection>& client, place share, place tls_place);
   void begin_rejection(const std::shared_ptr<connection>& client, std::string_view sentence);
   void remember(const std::shared_ptr<connection>& client);
   void forget(const connection* client);
@@ -73,16 +65,17 @@ struct server::state : std::enable_shared_from_this<state> {
   /// False where there is no memory or descriptor for one more connection.
   static awaitable<bool> accept_one(state& self, door& in);
   static awaitable<void> accept_loop(std::shared_ptr<state> self, std::shared_ptr<door> in);
-  static awaitable<void> session(std::shared_ptr<state> self, place taken, place tls_taken,
+  static awaitable<void> session(std::shared_ptr<state> self, place taken, place share, place tls_taken,
                                  std::shared_ptr<connection> client);
   static awaitable<void> rejection(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client,
                                    std::string_view sentence);
 
   net::io_runtime& runtime;
   std::shared_ptr<service> shared;
-  const std::shared_ptr<std::atomic<std::size_t>> open = std::make_shared<std::atomic<std::size_t>>(0);
-  const std::shared_ptr<std::atomic<std::size_t>> open_tls = std::make_shared<std::atomic<std::size_t>>(0);
-  const std::shared_ptr<std::atomic<std::size_t>> rejecting = std::make_shared<std::atomic<std::size_t>>(0);
+  const loop_shares shares;
+  const place_count open = make_place_count();
+  const place_count open_tls = make_place_count();
+  const place_count rejecting = make_place_count();
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> rejected{0}, rejected_tls{0};
   std::mutex mutex;
@@ -101,7 +94,8 @@ struct server::state::registration {
   const connection* client;
 };
 
-awaitable<void> server::state::session(std::shared_ptr<state> self, place, place, std::shared_ptr<connection> client) {
+awaitable<void> server::state::session(std::shared_ptr<state> self, place, place, place,
+                                       std::shared_ptr<connection> client) {
   const registration known(*self, client);
   co_await run_session(client, self->shared);
 }
@@ -122,10 +116,11 @@ void server::state::forget(const connection* client) {
   connections.erase(client);
 }
 
-void server::state::begin_session(const std::shared_ptr<connection>& client, place tls_place) {
+void server::state::begin_session(const std::shared_ptr<connection>& client, place share, place tls_place) {
   accepted.fetch_add(1);
   remember(client);
-  sessions.spawn(client->executor(), session(shared_from_this(), place(open), std::move(tls_place), client));
+  sessions.spawn(client->executor(),
+                 session(shared_from_this(), place(open), std::move(share), std::move(tls_place), client));
 }
 
 void server::state::begin_rejection(const std::shared_ptr<connection>& client, std::string_view sentence) {
@@ -135,9 +130,17 @@ void server::state::begin_rejection(const std::shared_ptr<connection>& client, s
   sessions.spawn(client->executor(), rejection(shared_from_this(), place(rejecting), client, sentence));
 }
 
-void server::state::admit(net::stream_socket socket, std::shared_ptr<const listener> from) {
-  const bool tls = static_cast<bool>(from->tls);
-  const auto client = std::make_shared<connection>(std::move(socket), shared, std::move(from));
+std::shared_ptr<door> server::state::make_door(std::size_t loop, int family, net::file_descriptor fd,
+                                               net::socket_file file, std::shared_ptr<const listener> kind) {
+  const asio::generic::stream_protocol protocol(family, 0);
+  acceptor_type acceptor(runtime.context(loop), protocol, fd.get());
+  fd.release();
+  return std::make_shared<door>(door{loop, std::move(acceptor), std::move(file), std::move(kind)});
+}
+
+void server::state::admit(net::stream_socket socket, const door& from, std::size_t loop) {
+  const bool tls = static_cast<bool>(from.kind->tls);
+  const auto client = std::make_shared<connection>(std::move(socket), shared, from.kind);
   if (open->load() >= shared->limits.max_connections) {
     begin_rejection(client, too_many);
   } else if (tls && open_tls->load() >= shared->limits.max_tls_connections) {
@@ -146,15 +149,16 @@ void server::state::admit(net::stream_socket socket, std::shared_ptr<const liste
       shared->edge.refused(client->peer(), "too many TLS connections, `limits.tls_connections`");
     begin_rejection(client, too_many_tls);
   } else {
-    begin_session(client, place(tls ? open_tls : nullptr));
+    begin_session(client, shares.take(loop), place(tls ? open_tls : nullptr));
   }
 }
 
 awaitable<bool> server::state::accept_one(state& self, door& in) {
   try {
-    const asio::any_io_executor home = self.runtime.next().get_executor();
+    const std::size_t loop = self.shares.choose(in.loop);
+    const asio::any_io_executor home = self.runtime.context(loop).get_executor();
     auto [ec, socket] = co_await in.acceptor.async_accept(home, use_nothrow);
-    if (!ec) self.admit(std::move(socket), in.kind);
+    if (!ec) self.admit(std::move(socket), in, loop);
     co_return !ec || ec == asio::error::connection_aborted;
   } catch (const std::exception&) {  // no memory: this connection is lost, the listener is not
     self.shared->failed.fetch_add(1);
@@ -212,17 +216,20 @@ server::~server() {
 }
 
 bool server::listen(net::listening_socket at, tls_source tls) {
-  auto& home = state_->runtime.next();
-  const asio::generic::stream_protocol protocol(at.family, 0);
-  auto in = std::make_shared<door>(door{acceptor_type(home, protocol, at.fd.get()), std::move(at.file), {}});
-  at.fd.release();
+  const auto kind = std::make_shared<const listener>(listener{std::move(tls)});
+  std::vector<std::shared_ptr<door>> opened;
+  for (std::size_t loop = 1; loop < std::min(state_->runtime.size(), max_doors); ++loop)
+    opened.push_back(state_->make_door(loop, at.family, net::duplicate(at.fd), {}, kind));
+  opened.push_back(state_->make_door(0, at.family, std::move(at.fd), std::move(at.file), kind));
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->shared->draining) return false;
-    in->kind = std::make_shared<listener>(listener{std::move(tls)});
-    state_->doors.emplace_back(in);
+    state_->doors.insert(state_->doors.end(), opened.begin(), opened.end());
   }
-  state_->sessions.spawn(home.get_executor(), state::accept_loop(state_, std::move(in)));
+  for (auto& in : opened) {
+    const auto ex = in->acceptor.get_executor();
+    state_->sessions.spawn(ex, state::accept_loop(state_, std::move(in)));
+  }
   return true;
 }
 

@@ -148,6 +148,10 @@ std::optional<bool> server_exchange::settled() const {
   return std::nullopt;
 }
 
+bool server_exchange::ended_by_client() const {
+  return finished_ && !failure() && !wants_keep_alive_ && parser_.is_done() && client_.input().size() == 0;
+}
+
 awaitable<bool> server_exchange::settle() {
   if (const auto known = settled()) co_return *known;
   body_wait_ = std::min<std::chrono::steady_clock::duration>(body_wait_, settle_limit);
@@ -310,6 +314,7 @@ awaitable<boost::system::result<void>> server_exchange::finish() {
     const auto sent = co_await send(end, false);
     if (!sent) co_return sent;
   }
+  client_.end_of_files();
   finished_ = true;
   co_return boost::system::result<void>();
 }

@@ -161,7 +161,8 @@ struct desk {
 };
 
 /// Serves one request. True where another may follow on the connection; false also where the client is to be closed.
-awaitable<bool> serve_one(connection& client, service& shared, desk& at, bool& answered) {
+/// `may_send_more`: closed at once, what the client still sends would cost it its answer.
+awaitable<bool> serve_one(connection& client, service& shared, desk& at, bool& may_send_more) {
   at.exchange.reset();
   request_parser& parser = at.parser.emplace();
   parser.header_limit(static_cast<std::uint32_t>(shared.limits.max_header_bytes));
@@ -169,7 +170,7 @@ awaitable<bool> serve_one(connection& client, service& shared, desk& at, bool& a
   parser.eager(true);
   const head_end end = co_await read_head(client, parser, shared.limits);
   if (end == head_end::closed) co_return false;
-  answered = true;
+  may_send_more = true;
   server_exchange& x = at.exchange.emplace(client, parser, shared.limits);
   {
     const in_flight_mark mark(shared.in_flight);
@@ -185,6 +186,7 @@ awaitable<bool> serve_one(connection& client, service& shared, desk& at, bool& a
     shared.report(x, x.report());
   }
   if (end != head_end::whole) co_return false;
+  if (x.ended_by_client()) may_send_more = false;
   if (const auto known = x.settled()) co_return *known;
   co_return co_await x.settle();
 }
@@ -193,10 +195,10 @@ awaitable<bool> serve_one(connection& client, service& shared, desk& at, bool& a
 
 awaitable<void> run_session(std::shared_ptr<connection> client, std::shared_ptr<service> shared) {
   if (!co_await set_up(*client)) co_return;
-  bool answered = false;
+  bool may_send_more = false;
   desk at;
-  while (co_await serve_one(*client, *shared, at, answered)) answered = false;
-  if (answered) {
+  while (co_await serve_one(*client, *shared, at, may_send_more)) may_send_more = false;
+  if (may_send_more) {
     co_await client->close_gently();
   } else {
     co_await client->close_politely();

@@ -1,8 +1,11 @@
 #pragma once
 // Owns one descriptor.
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace tankard::proxy::net {
@@ -27,5 +30,12 @@ class file_descriptor {
  private:
   int fd_ = -1;
 };
+
+/// One more for the same open file. Throws system_error without descriptors.
+inline file_descriptor duplicate(const file_descriptor& of) {
+  file_descriptor copy(::fcntl(of.get(), F_DUPFD_CLOEXEC, 3));
+  if (!copy.is_open()) throw std::system_error(errno, std::system_category(), "a descriptor for a listener");
+  return copy;
+}
 
 }  // namespace tankard::proxy::net
