@@ -219,3 +219,8 @@ def test_it_starts_while_the_upstream_is_away(run_tankard, faults, git, project)
     git.fails("ls-remote", tankard.url(project.path))
 
 
+
+
+def test_it_ends_in_order_from_the_moment_that_it_is_ready(run_tankard):
+    for _ in range(10):
+        run_tankard().stop()  # asserts that it was not the signal that ended the process

@@ -162,11 +162,14 @@ bool app::listen_public() {
 
 /// Liveness does not wait for the cache: the admin listener opens first, the public one once the index is loaded.
 bool app::serve() {
-  if (!load_certificates() || !listen_admin() || !load() || !listen_public()) return false;
-  parts_->ready = true;
+  if (!load_certificates() || !listen_admin() || !load()) return false;
   auto& context = parts_->runtime.context(0);
-  auto const home = context.get_executor();
+  // Before anybody can have seen that it listens. What comes before somebody waits for it is kept.
   hangups_ = std::make_unique<asio::signal_set>(context, SIGHUP);
+  stops_ = std::make_unique<asio::signal_set>(context, SIGTERM, SIGINT);
+  if (!listen_public()) return false;
+  parts_->ready = true;
+  auto const home = context.get_executor();
   parts_->background.spawn(home, heed_hangups());
   if (parts_->watch) parts_->background.spawn(home, parts_->watch->run());
   parts_->background.spawn(home, parts_->poller.run());
@@ -187,11 +190,9 @@ awaitable<void> app::heed_hangups() {
 }
 
 awaitable<void> app::until_signal() {
-  auto const ex = co_await asio::this_coro::executor;
-  asio::signal_set signals(ex, SIGTERM, SIGINT);
-  auto const [ec, number] = co_await signals.async_wait(use_nothrow);
+  auto const [ec, number] = co_await stops_->async_wait(use_nothrow);
   logs_.log_event(log::level::info, "draining", {{"signal", std::uint64_t(ec ? 0 : number)}});
-  signals.clear();  // a second signal ends the process at once
+  stops_->clear();  // a second signal ends the process at once
   co_await drain();
 }
 

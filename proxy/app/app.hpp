@@ -44,6 +44,7 @@ class app {
   std::optional<listeners> listeners_;
   std::unique_ptr<parts> parts_;               // made once the lock is held
   std::unique_ptr<asio::signal_set> hangups_;  // stays to the end: without it SIGHUP ends the process
+  std::unique_ptr<asio::signal_set> stops_;
 };
 
 }  // namespace tankard::proxy::app
