@@ -75,7 +75,7 @@ class git_process_database final : public object_database {
       return "object " + oid.hex() + " is too large";
     }
     auto const bytes = reader_->read_exactly(head->size + 1, answer_end());
-    if (!bytes) return failure(*std::exchange(reader_, nullptr), "cat-file", bytes.error());
+    if (!bytes) return reader_failed(bytes.error());
     return object_content(bytes->data(), head->size);  // without the LF behind it
   }
 
@@ -131,6 +131,11 @@ class git_process_database final : public object_database {
     return out;
   }
 
+  std::string reader_failed(const boost::system::error_code& seen) {
+    auto const child = std::exchange(reader_, nullptr);
+    return failure(*child, "cat-file", seen);
+  }
+
   git_result<std::vector<object_id>> ended(blocking_child& walk, std::chrono::steady_clock::time_point until,
                                            std::vector<object_id> found) {
     auto const status = walk.wait(until);
@@ -149,10 +154,10 @@ class git_process_database final : public object_database {
     }
     auto const until = answer_end();
     auto const written = reader_->write(std::string(word) + ' ' + oid.hex() + '\n', until);
-    if (!written) return failure(*std::exchange(reader_, nullptr), "cat-file", written.error());
+    if (!written) return reader_failed(written.error());
     auto const line = reader_->read_line(until);
-    if (!line) return failure(*std::exchange(reader_, nullptr), "cat-file", line.error());
-    if (!*line) return failure(*std::exchange(reader_, nullptr), "cat-file", broken_pipe);
+    if (!line) return reader_failed(line.error());
+    if (!*line) return reader_failed(broken_pipe);
     if (auto const head = parse_head(**line, oid.hex())) return *head;
     reader_.reset();
     return "cannot read an object: " + **line;

@@ -29,6 +29,13 @@ constexpr std::size_t max_rejections = 256;  // told why at one time; beyond it 
 constexpr std::string_view too_many = "tankard: too many connections\n";
 constexpr std::string_view too_many_tls = "tankard: too many TLS connections\n";
 
+/// Of one session.
+struct places {
+  place connection;
+  place tls;
+  place share;
+};
+
 /// Where connections come in to one event loop. The doors of several loops share one socket that listens: whichever is
 /// free takes the next connection and keeps it. The file goes before the socket is closed: while somebody listens,
 /// nobody replaces it.
@@ -55,7 +62,7 @@ struct server::state : std::enable_shared_from_this<state> {
   std::shared_ptr<door> make_door(std::size_t loop, int family, net::file_descriptor fd, net::socket_file file,
                                   std::shared_ptr<const listener> kind);
   void admit(net::stream_socket socket, const door& from, std::size_t loop);
-  void begin_session(const std::shared_ptr<connection>& client, place share, place tls_place);
+  void begin_session(const std::shared_ptr<connection>& client, places taken);
   void begin_rejection(const std::shared_ptr<connection>& client, std::string_view sentence);
   void remember(const std::shared_ptr<connection>& client);
   void forget(const connection* client);
@@ -65,8 +72,7 @@ struct server::state : std::enable_shared_from_this<state> {
   /// False where there is no memory or descriptor for one more connection.
   static awaitable<bool> accept_one(state& self, door& in);
   static awaitable<void> accept_loop(std::shared_ptr<state> self, std::shared_ptr<door> in);
-  static awaitable<void> session(std::shared_ptr<state> self, place taken, place share, place tls_taken,
-                                 std::shared_ptr<connection> client);
+  static awaitable<void> session(std::shared_ptr<state> self, places taken, std::shared_ptr<connection> client);
   static awaitable<void> rejection(std::shared_ptr<state> self, place taken, std::shared_ptr<connection> client,
                                    std::string_view sentence);
 
@@ -116,18 +122,18 @@ void server::state::forget(const connection* client) {
   connections.erase(client);
 }
 
-void server::state::begin_session(const std::shared_ptr<connection>& client, place share, place tls_place) {
+void server::state::begin_session(const std::shared_ptr<connection>& client, places taken) {
   accepted.fetch_add(1);
   remember(client);
-  sessions.spawn(client->executor(),
-                 session(shared_from_this(), place(open), std::move(share), std::move(tls_place), client));
+  sessions.spawn(client->executor(), session(shared_from_this(), std::move(taken), client));
 }
 
 void server::state::begin_rejection(const std::shared_ptr<connection>& client, std::string_view sentence) {
   rejected.fetch_add(1);
-  if (rejecting->load() >= max_rejections) return;
+  auto taken = place::take_below(rejecting, max_rejections);
+  if (!taken) return;
   remember(client);
-  sessions.spawn(client->executor(), rejection(shared_from_this(), place(rejecting), client, sentence));
+  sessions.spawn(client->executor(), rejection(shared_from_this(), std::move(*taken), client, sentence));
 }
 
 std::shared_ptr<door> server::state::make_door(std::size_t loop, int family, net::file_descriptor fd,
@@ -141,16 +147,16 @@ std::shared_ptr<door> server::state::make_door(std::size_t loop, int family, net
 void server::state::admit(net::stream_socket socket, const door& from, std::size_t loop) {
   const bool tls = static_cast<bool>(from.kind->tls);
   const auto client = std::make_shared<connection>(std::move(socket), shared, from.kind);
-  if (open->load() >= shared->limits.max_connections) {
-    begin_rejection(client, too_many);
-  } else if (tls && open_tls->load() >= shared->limits.max_tls_connections) {
+  auto taken = place::take_below(open, shared->limits.max_connections);
+  if (!taken) return begin_rejection(client, too_many);
+  auto taken_tls = tls ? place::take_below(open_tls, shared->limits.max_tls_connections) : std::optional(place());
+  if (!taken_tls) {
     rejected_tls.fetch_add(1);
     if (shared->edge.refused)
       shared->edge.refused(client->peer(), "too many TLS connections, `limits.tls_connections`");
-    begin_rejection(client, too_many_tls);
-  } else {
-    begin_session(client, shares.take(loop), place(tls ? open_tls : nullptr));
+    return begin_rejection(client, too_many_tls);
   }
+  begin_session(client, {std::move(*taken), std::move(*taken_tls), shares.take(loop)});
 }
 
 awaitable<bool> server::state::accept_one(state& self, door& in) {

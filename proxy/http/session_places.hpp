@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,13 +15,17 @@ using place_count = std::shared_ptr<std::atomic<std::size_t>>;
 
 inline place_count make_place_count() { return std::make_shared<std::atomic<std::size_t>>(0); }
 
-/// One of a bounded number of places, free again when this goes, also where the io_context is destroyed under its
-/// session.
+/// One of a number of places, free again when this goes, also where the io_context is destroyed under its session.
 class place {
  public:
-  /// Of nothing where `used` is null.
-  explicit place(place_count used) : used_(std::move(used)) {
-    if (used_) used_->fetch_add(1);
+  place() = default;  ///< of nothing
+  explicit place(place_count used) : used_(std::move(used)) { used_->fetch_add(1); }
+  /// One of `most`, if there is one left.
+  static std::optional<place> take_below(const place_count& used, std::size_t most) {
+    std::size_t now = used->load();
+    while (now < most)
+      if (used->compare_exchange_weak(now, now + 1)) return place(used, taken{});
+    return std::nullopt;
   }
   place(place&&) noexcept = default;
   place& operator=(place&&) = delete;
@@ -29,6 +34,8 @@ class place {
   }
 
  private:
+  struct taken {};
+  place(place_count used, taken) noexcept : used_(std::move(used)) {}
   place_count used_;
 };
 

@@ -13,7 +13,19 @@ TEST(SessionPlaces, APlaceIsFreeAgainWhenItGoes) {
     EXPECT_EQ(used->load(), 1u);
   }
   EXPECT_EQ(used->load(), 0u);
-  const place of_nothing(nullptr);
+  const place of_nothing;
+}
+
+TEST(SessionPlaces, ThereAreSoManyAndNoMore) {
+  const auto used = make_place_count();
+  const auto first = place::take_below(used, 2);
+  auto second = place::take_below(used, 2);
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(place::take_below(used, 2));
+  EXPECT_EQ(used->load(), 2u) << "a refusal takes none";
+  second.reset();
+  EXPECT_TRUE(place::take_below(used, 2));
+  EXPECT_EQ(used->load(), 1u) << "what was taken and not kept is free";
 }
 
 TEST(SessionPlaces, AConnectionStaysWithTheLoopThatAcceptsIt) {
