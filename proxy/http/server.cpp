@@ -100,8 +100,7 @@ struct server::state::registration {
   const connection* client;
 };
 
-awaitable<void> server::state::session(std::shared_ptr<state> self, place, place, place,
-                                       std::shared_ptr<connection> client) {
+awaitable<void> server::state::session(std::shared_ptr<state> self, places, std::shared_ptr<connection> client) {
   const registration known(*self, client);
   co_await run_session(client, self->shared);
 }
