@@ -57,8 +57,13 @@ int spool::fd() const {
 }
 
 std::optional<sha256_digest> spool::digest() const {
-  std::lock_guard const lock(impl_->mu);
-  return impl_->digest;
+  std::unique_lock lock(impl_->mu);
+  if (impl_->end != spool_end::sealed || impl_->windowed) return std::nullopt;
+  auto const file = impl_->file;
+  auto const size = impl_->size;
+  lock.unlock();
+  auto const of_file = file->digest(size);
+  return of_file ? std::optional(*of_file) : std::nullopt;
 }
 
 spool::impl::impl(const spool_options& o, blocking_pool& p, spool_budget& b, std::shared_ptr<spool_file> f)
@@ -164,7 +169,6 @@ wake_list spool::impl::finish(spool_end how, std::string why) {
   end = how;
   cause = std::move(why);
   reserved = 0;
-  if (how == spool_end::sealed && !windowed) digest = file->digest();
   release_unkept();
   auto woken = recharge();
   append_to(woken, wake_followers());

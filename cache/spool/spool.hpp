@@ -53,7 +53,7 @@ struct spool_options {
 
 /// Most bytes that are written, published or read at a time. Where no append() is longer, every size() that is seen is
 /// the end of one: a follower at size() stands where a pkt-line ends if every append() ends there.
-inline constexpr std::size_t spool_piece = 128u << 10;
+inline constexpr std::size_t spool_piece = 256u << 10;
 
 class spool;
 using spool_ptr = std::shared_ptr<spool>;
@@ -109,7 +109,8 @@ class spool : public std::enable_shared_from_this<spool> {
   /// The file, for sendfile (with explicit offsets; nobody may seek or write) and for linking it elsewhere; valid as
   /// long as the spool. -1 unless it is sealed and no window.
   int fd() const;
-  /// SHA-256 of the whole; nullopt unless it is sealed and no window.
+  /// Blocking. SHA-256 of the whole, read again: most answers are not kept, and those who follow need not wait for it.
+  /// nullopt unless it is sealed and no window, and where it cannot be read.
   std::optional<sha256_digest> digest() const;
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
 // The file of a spool: written at its end by one, read anywhere by many. It has no name.
-// Thread-safe, but for append() and digest(), which are the writer's, and free(), of which one runs at a time.
+// Thread-safe, but for append(), which is the writer's, and free(), of which one runs at a time.
 
 #include <boost/asio/buffer.hpp>
 #include <boost/system/result.hpp>
@@ -37,14 +37,13 @@ class spool_file {
   /// Blocking. Gives what lies between two offsets back to the file system, in whole blocks; it must not be read any
   /// more. REQUIRES: all before `from` was given back already. Errors: those of fallocate(2).
   result<void> free(std::uint64_t from, std::uint64_t to);
-  /// Of all that was appended. Once.
-  sha256_digest digest() { return hash_.finish(); }
+  /// Blocking. SHA-256 of the first `size` bytes. Errors as of read().
+  result<sha256_digest> digest(std::uint64_t size) const;
   int fd() const noexcept { return fd_.get(); }
 
  private:
   unique_fd fd_;
   std::uint64_t written_ = 0;
-  sha256 hash_;
 };
 
 }  // namespace tankard::cache

@@ -77,7 +77,6 @@ struct spool::impl {
   std::shared_ptr<wake_timer> held_back;           // the writer's while it waits
   std::optional<spool_end> end;
   std::string cause;
-  std::optional<sha256_digest> digest;
 
   bool windowed = false;
   std::uint64_t freed = 0;             // bytes below are the file system's again

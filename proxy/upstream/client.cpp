@@ -13,7 +13,7 @@ namespace tankard::proxy::upstream {
 namespace {
 
 /// What is received at once, beyond a head that is not complete yet.
-constexpr std::size_t read_ahead = 64u << 10;
+constexpr std::size_t read_ahead = 256u << 10;
 
 std::string without_brackets(std::string host) {
   if (host.starts_with('[') && host.ends_with(']')) return host.substr(1, host.size() - 2);

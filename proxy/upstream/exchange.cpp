@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t head_read_size = 16u << 10;
-constexpr std::size_t body_read_size = 64u << 10;
+constexpr std::size_t body_read_size = 256u << 10;
 /// A request that cannot be sent again goes out on a connection only if that was used just now.
 constexpr std::chrono::seconds fresh_enough = 1s;
 
@@ -294,7 +294,7 @@ awaitable<outcome_of<std::size_t>> exchange::receive_body(asio::mutable_buffer i
     if (!part) co_return part.error();
     if (!part->needs_more) co_return part->bytes;
     watch();
-    auto const more = co_await receive_more(body_read_size);
+    auto const more = co_await receive_more(std::min(body_read_size, into.size()));
     if (!more) co_return more.error();
   }
 }

@@ -305,7 +305,7 @@ TEST_F(SpoolWindow, EverySizeIsTheEndOfAnAppend) {
   auto w = create();
   auto const f = w->target()->follow();
   std::vector<std::uint64_t> ends{0};
-  for (std::size_t const bytes : {5ul, 65'520ul, 4ul, 100'000ul, 131'072ul, 65'520ul, 1ul}) {
+  for (std::size_t const bytes : {5ul, 65'520ul, 4ul, 100'000ul, spool_piece, spool_piece, 65'520ul, 1ul}) {
     auto const p = begin_piece(*w, bytes);
     while (!p->done) {
       EXPECT_EQ(w->target()->size(), ends.back());
