@@ -18,7 +18,7 @@ using cache::keep_verdict;
 constexpr std::size_t piece = 248u << 10;
 
 constexpr std::chrono::seconds followers_first{5};  // then a store is made beside those that still receive
-constexpr std::chrono::milliseconds followers_look{50};
+constexpr std::chrono::milliseconds followers_look{10};
 
 void give_up(production& p, const broken_source& why) {
   p.lead.flight()->note_broken(why.reason);
@@ -96,7 +96,7 @@ awaitable<void> put_into_packs(production& p) {
   co_await p.s.long_jobs.run(std::move(put));  // it is flushed
 }
 
-/// To digest and index a whole repository takes a processor, which its clients need as long as they receive it.
+/// To index a whole repository takes a processor, which its clients need as long as they receive it.
 awaitable<void> let_followers_read(const cache::spool& spool) {
   asio::steady_timer pause(co_await asio::this_coro::executor);
   auto const until = std::chrono::steady_clock::now() + followers_first;
@@ -112,9 +112,9 @@ awaitable<void> keep(production& p) {
   if (verdict != keep_verdict::keep || spool->fd() < 0) co_return;
   bool const lives = co_await p.s.listing->lives(p.repo.key, p.generation);
   if (!lives) co_return;
-  if (p.first_pack) co_await let_followers_read(*spool);
-  co_await put_into_packs(p);
+  co_await put_into_packs(p);  // first: whoever was answered may come back at once, and find the upstream gone
   if (!p.first_pack) co_return;
+  co_await let_followers_read(*spool);
   p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation,
                               refresh::kept_answer::of(spool, p.form), p.wants);
 }
