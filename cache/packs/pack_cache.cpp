@@ -229,15 +229,16 @@ bool pack_cache::wants(const pack_key& key, bool clone_shaped) {
 
 bool pack_cache::put(const pack_key& key, const spool& sealed) {
   auto& s = *impl_;
-  auto const digest = sealed.digest();
-  if (!digest) return false;
-  pack_name name{key, *digest, sealed.size()};
+  auto const size = sealed.size();
   {
     std::lock_guard const lock(s.mu);
-    if (!s.loaded || name.text().empty() || s.options.max_entries == 0 ||
-        name.size > std::min(s.options.max_entry_bytes, s.options.max_bytes))
+    if (!s.loaded || s.options.max_entries == 0 || size > std::min(s.options.max_entry_bytes, s.options.max_bytes))
       return false;
   }
+  auto const digest = sealed.digest();
+  if (!digest) return false;
+  pack_name name{key, *digest, size};
+  if (name.text().empty()) return false;
   auto const staged = s.files.stage(sealed.fd(), name.size, s.time.wall_now());
   if (!staged) {
     s.tell("a pack cannot be kept", staged.error());

@@ -164,7 +164,7 @@ bool app::listen_public() {
 bool app::serve() {
   if (!load_certificates() || !listen_admin() || !load()) return false;
   auto& context = parts_->runtime.context(0);
-  // Before anybody can have seen that it listens. What comes before somebody waits for it is kept.
+  // Before it is ready, and behind load(), which a signal may end. What comes before somebody waits for it is kept.
   hangups_ = std::make_unique<asio::signal_set>(context, SIGHUP);
   stops_ = std::make_unique<asio::signal_set>(context, SIGTERM, SIGINT);
   if (!listen_public()) return false;

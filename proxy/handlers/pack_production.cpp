@@ -1,8 +1,5 @@
 #include "proxy/handlers/pack_production.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <chrono>
 #include <limits>
 
 #include "proxy/refresh/listing_service.hpp"
@@ -16,9 +13,6 @@ using cache::keep_verdict;
 /// With the framing that is put around it anew it is a piece of the spool at most, so that each published size is the
 /// end of a pkt-line.
 constexpr std::size_t piece = 248u << 10;
-
-constexpr std::chrono::seconds followers_first{5};  // then a store is made beside those that still receive
-constexpr std::chrono::milliseconds followers_look{10};
 
 void give_up(production& p, const broken_source& why) {
   p.lead.flight()->note_broken(why.reason);
@@ -86,37 +80,28 @@ awaitable<bool> fill(production& p) {
   }
 }
 
-awaitable<void> put_into_packs(production& p) {
-  auto const& flight = *p.lead.flight();
-  auto const& spool = p.writer->target();
-  if (!p.worth_keeping && !flight.is_shared()) co_return;
-  auto put = [&p, &flight, &spool] {
-    if (p.s.disk.admit(spool->size(), 0)) p.s.packs.put(flight.key(), *spool);
-  };
-  co_await p.s.long_jobs.run(std::move(put));  // it is flushed
-}
-
-/// To index a whole repository takes a processor, which its clients need as long as they receive it.
-awaitable<void> let_followers_read(const cache::spool& spool) {
-  asio::steady_timer pause(co_await asio::this_coro::executor);
-  auto const until = std::chrono::steady_clock::now() + followers_first;
-  while (spool.followers() > 0 && std::chrono::steady_clock::now() < until) {
-    pause.expires_after(followers_look);
-    co_await pause.async_wait(use_nothrow);
-  }
-}
-
 awaitable<void> keep(production& p) {
   auto const verdict = p.filter.verdict();
   auto const& spool = p.writer->target();
   if (verdict != keep_verdict::keep || spool->fd() < 0) co_return;
   bool const lives = co_await p.s.listing->lives(p.repo.key, p.generation);
   if (!lives) co_return;
-  co_await put_into_packs(p);  // first: whoever was answered may come back at once, and find the upstream gone
-  if (!p.first_pack) co_return;
-  co_await let_followers_read(*spool);
-  p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation,
-                              refresh::kept_answer::of(spool, p.form), p.wants);
+  if (p.first_pack) {
+    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation,
+                                refresh::kept_answer::of(spool, p.form), p.wants);
+    p.first_pack.reset();
+  }
+  auto const& flight = *p.lead.flight();
+  if (!p.worth_keeping && !flight.is_shared()) co_return;
+  auto put = [&p, &flight, &spool] {
+    if (p.s.disk.admit(spool->size(), 0)) p.s.packs.put(flight.key(), *spool);
+  };
+  co_await p.s.long_jobs.run(std::move(put));  // it is flushed
+  bool const still = co_await p.s.listing->lives(p.repo.key, p.generation);
+  if (still) co_return;
+  // Purged meanwhile, or in another life: what dropped the packs of this one came too early for this pack.
+  auto const now = co_await p.s.listing->find(p.repo.key);
+  p.s.syncs->generation_changed(p.repo.key, now ? now->generation : std::string());
 }
 
 awaitable<void> produce(production p) {

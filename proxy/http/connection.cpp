@@ -132,6 +132,12 @@ bool connection::peer_closed() noexcept {
   return ::poll(&now, 1, 0) > 0;
 }
 
+bool connection::has_unread() noexcept {
+  if (is_tls() || input_.size() > 0) return true;
+  error_code failed;
+  return stream_.socket().available(failed) > 0 || failed;
+}
+
 /// What a read brought.
 error_code connection::take_in(error_code ec, std::size_t bytes) {
   if (!ec) {

@@ -90,6 +90,8 @@ class connection : public std::enable_shared_from_this<connection> {
 
   /// The client has closed its end, or the connection broke; also where there is input yet to be read.
   bool peer_closed() noexcept;
+  /// Something has come that nobody has read; under TLS that is never known.
+  bool has_unread() noexcept;
   /// Ends every operation under way with operation_aborted; the connection stays.
   void cancel() noexcept {
     error_code ignored;  // there may be nothing to cancel

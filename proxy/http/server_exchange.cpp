@@ -148,8 +148,9 @@ std::optional<bool> server_exchange::settled() const {
   return std::nullopt;
 }
 
-bool server_exchange::ended_by_client() const {
-  return finished_ && !failure() && !wants_keep_alive_ && parser_.is_done() && client_.input().size() == 0;
+bool server_exchange::ended_by_client() {
+  if (!finished_ || failure() || wants_keep_alive_ || close_after_ || !parser_.is_done()) return false;
+  return !client_.draining() && !client_.has_unread();
 }
 
 awaitable<bool> server_exchange::settle() {

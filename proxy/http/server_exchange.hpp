@@ -44,8 +44,8 @@ class server_exchange final : public exchange {
   // For the session.
   /// Whether the next request may follow on the connection; nullopt where something of the body is left.
   std::optional<bool> settled() const;
-  /// The client said that this request is its last, it was read whole, and it was answered.
-  bool ended_by_client() const;
+  /// The client said that this request is its last, it was read whole and answered, and nothing has come behind it.
+  bool ended_by_client();
   /// Skips what is left of the body, within the limits. True where the next request may follow on the connection.
   awaitable<bool> settle();
   unsigned http_version() const noexcept { return http11_ ? 11 : 10; }

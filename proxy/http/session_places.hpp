@@ -45,7 +45,8 @@ class loop_shares {
   explicit loop_shares(std::size_t loops) : open_(loops) { std::ranges::generate(open_, make_place_count); }
 
   /// The loop for one more connection that `own` accepts. To hand it to another loop costs a switch of threads, so it
-  /// stays, unless another loop has two fewer: then they would stay uneven for as long as the connections last.
+  /// stays, unless another loop has two fewer: then they would stay uneven for as long as the connections last. Asked
+  /// before the connection is there, so the first one after a quiet time may go by old numbers.
   std::size_t choose(std::size_t own) const {
     const auto sessions = [](const place_count& n) { return n->load(std::memory_order_relaxed); };
     const auto least = std::ranges::min_element(open_, {}, sessions);
