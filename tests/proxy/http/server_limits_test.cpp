@@ -159,6 +159,14 @@ TEST_F(ServerLimits, RejectsConnectionsBeyondTheLimitAndRecovers) {
   EXPECT_EQ(fourth.read_answer().status, 200u);
 }
 
+/// UBSan opens a pipe to look at an object's type for the first time, and calls the object invalid where it gets none.
+constexpr bool types_need_descriptors =
+#if defined(__has_feature) && __has_feature(undefined_behavior_sanitizer)
+    true;
+#else
+    false;
+#endif
+
 /// The process gets no file descriptor while this is active, not even one that another thread gives back. It keeps what
 /// it has: the limit is below every number that is free.
 class descriptor_shortage {
@@ -179,6 +187,7 @@ class descriptor_shortage {
 };
 
 TEST_F(ServerLimits, AShortageOfDescriptorsIsSurvived) {
+  if (types_need_descriptors) GTEST_SKIP() << "the sanitizer cannot work without descriptors";
   serve_echo();
   descriptor_shortage shortage;
   raw_client client(port, "127.0.0.1", descriptor_shortage::begin);
