@@ -83,6 +83,7 @@ def test_every_framing_is_answered_as_the_host_does(tankard, faults, host, git, 
             answer, outcome = verdict(tankard, lambda b=body: post(tankard, project, b))
             assert (answer.status, answer.whole) == (200, True)
             assert outcome in ("local", "hit"), life
+            tankard.wait_quiet()  # who comes sooner follows the answer that is being kept
             name = f"{len(needs)}-{life.replace(' ', '-')}"
             mine, theirs = (read_answer(git, tmp_path / f"{name}-{who}", b) for who, b in (("a", answer.body), ("b", wanted.body)))
             assert mine == theirs, life

@@ -326,10 +326,11 @@ class Tankard(RawClient):
         self.wait_quiet()
 
     def wait_quiet(self):
-        """No request in flight, no child, nothing staged."""
+        """No request in flight, no answer on its way or being kept, no child, nothing staged."""
         def quiet():
             now = self.metrics()
-            return now.sum("tankard_in_flight_requests") == 0 and now.sum("tankard_children") == 0 and not self.leftovers(("staging",))
+            return (now.sum("tankard_in_flight_requests") == 0 and now.sum("tankard_spools") == 0 and now.sum("tankard_children") == 0
+                    and not self.leftovers(("staging",)))
         processes.wait_until(quiet, lambda: f"tankard is quiet: children {self.children()}, staged {self.leftovers(('staging',))}\n{self.output()[-4000:]}", 60)
 
     def wait_clean(self):
