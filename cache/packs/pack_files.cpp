@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "cache/io/atomic_file.hpp"
+#include "cache/io/file_digest.hpp"
 #include "cache/packs/file_copy.hpp"
 
 namespace tankard::cache {
@@ -138,17 +139,9 @@ bool pack_files::is_damage(const sys::error_code& e) noexcept {
 
 pack_files::result<void> pack_files::verify(int fd, const pack_name& name) {
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  std::vector<char> buffer(std::size_t{1} << 18);
-  sha256 hash;
-  for (std::uint64_t at = 0; at < name.size;) {
-    auto const n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(at));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return last_error();
-    if (n == 0) return damage();
-    hash.update({buffer.data(), static_cast<std::size_t>(n)});
-    at += static_cast<std::uint64_t>(n);
-  }
-  if (hash.finish() != name.digest) return damage();
+  auto const found = file_digest(fd, name.size);
+  if (!found) return found.error();
+  if (*found != name.digest) return damage();
   return {};
 }
 

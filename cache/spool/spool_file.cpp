@@ -71,19 +71,6 @@ spool_file::result<std::size_t> spool_file::read(asio::mutable_buffer into, std:
   }
 }
 
-spool_file::result<sha256_digest> spool_file::digest(std::uint64_t size) const {
-  sha256 hash;
-  std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(size, 256u << 10)), '\0');
-  for (std::uint64_t at = 0; at < size;) {
-    auto const n =
-        read(asio::buffer(piece, static_cast<std::size_t>(std::min<std::uint64_t>(size - at, piece.size()))), at);
-    if (!n) return n.error();
-    hash.update(std::string_view(piece).substr(0, *n));
-    at += *n;
-  }
-  return hash.finish();
-}
-
 std::optional<std::size_t> spool_file::read_cached(asio::mutable_buffer into, std::uint64_t offset) const {
   return cache::read_cached(fd_.get(), into, offset);
 }
