@@ -262,8 +262,10 @@ TEST_F(ServerTls, OfTlsThereAreSoMany) {
   edge.refused = [&](std::string_view, std::string_view cause) { told += cause.find("TLS") != cause.npos ? 1 : 0; };
   serve_echo(limits);
   listen_tls();
-  raw_client first(tls_port), second(tls_port), plain(port);
+  raw_client first(tls_port);
   ASSERT_TRUE(first.start_tls(trusting.get()));
+  ASSERT_TRUE(wait_for([](const auto& s) { return s.open_tls_connections == 1; })) << "two loops accept";
+  raw_client second(tls_port), plain(port);
   ASSERT_TRUE(second.start_tls(trusting.get()));
   const auto refused = second.read_answer();
   EXPECT_EQ(refused.status, 503u);
