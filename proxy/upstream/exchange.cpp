@@ -42,10 +42,12 @@ exchange::exchange(std::shared_ptr<client_core> core, const asio::any_io_executo
       left_(req_.length),
       is_somebodys_(authenticates_connection(req_.headers)),
       hearing_(ex),
+      bulk_(ex),
       limit_(ex, [this] { on_deadline(); }) {}
 
 exchange::~exchange() {
   limit_.disarm();
+  bulk_.stop();
   if (is_reusable()) core_->give_back(*pool_, std::move(conn_));
 }
 
@@ -253,10 +255,10 @@ awaitable<outcome_of<void>> exchange::receive_head() {
 awaitable<error_code> exchange::fill(std::size_t size) {
   auto& unread = conn_->unread;
   auto const space = unread.prepare(std::min(size, unread.max_size() - unread.size()));
-  auto const [ec, n] = co_await conn_->stream.async_read_some(space, use_nothrow);
-  unread.commit(n);
-  core_->received(n);
-  co_return ec;
+  auto const got = co_await bulk_.read_some(conn_->stream, space);
+  unread.commit(got.bytes);
+  core_->received(got.bytes);
+  co_return got.ec;
 }
 
 /// More bytes in the buffer; or the proper end of a body that ends with the connection: then the reader is done.

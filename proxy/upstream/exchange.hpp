@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "proxy/net/bulk_read.hpp"
 #include "proxy/net/deadline.hpp"
 #include "proxy/upstream/client_core.hpp"
 #include "proxy/upstream/response_reader.hpp"
@@ -76,7 +77,8 @@ class exchange final : public call {
   std::optional<failure> timeout_;
   std::chrono::milliseconds armed_for_{};
   asio::steady_timer hearing_;  // cancelled when something was heard
-  net::deadline limit_;         // last: its callback uses the rest
+  net::bulk_read bulk_;
+  net::deadline limit_;  // last: its callback uses the rest
 };
 
 }  // namespace tankard::proxy::upstream

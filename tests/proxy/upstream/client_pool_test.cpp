@@ -24,6 +24,23 @@ TEST_F(ClientTest, ConnectionsAreReused) {
   EXPECT_EQ(c.stats().idle_connections, 1u);
 }
 
+TEST_F(ClientTest, AConnectionThatBroughtALongBodyBringsShortAnswersAtOnce) {
+  std::string const body(2u << 20, 'x');
+  script_server server([&](peer& p) {
+    p.read_head();
+    p.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    serve(p);
+  });
+  client c(options_for(server.port()));
+  auto const first = fetch(c);
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(first->body == body);
+  auto const second = fetch(c);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->body, "hello");
+  EXPECT_EQ(server.connections(), 1u);
+}
+
 TEST_F(ClientTest, WhatCannotBeReusedIsClosed) {
   for (std::string_view const bytes : {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
                                        "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello",
