@@ -69,12 +69,14 @@ class file_actions {
 
 class attributes {
  public:
-  attributes() {
+  /// A group of its own, in a session of its own or in tankard's.
+  explicit attributes(bool own_session) {
     ::posix_spawnattr_init(&a_);
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    ::posix_spawnattr_setflags(&a_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int const group = own_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+    ::posix_spawnattr_setflags(&a_, static_cast<short>(group | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
     ::posix_spawnattr_setpgroup(&a_, 0);
     ::posix_spawnattr_setsigmask(&a_, &none);
     ::posix_spawnattr_setsigdefault(&a_, &all);
@@ -106,11 +108,22 @@ bool make_nice(pid_t group, int niceness) noexcept {
   return ::setpriority(PRIO_PGRP, id, niceness) == 0;
 }
 
+/// Where the kernel shares processors out to sessions first (sched(7), autogroup), niceness counts within one only: a
+/// child of tankard's own session would take as much from a client on this machine as tankard itself may. Best effort:
+/// not every kernel has it, and it lets a user do so ten times a second only.
+void make_session_nice(pid_t pid, int niceness) noexcept {
+  auto const file = "/proc/" + std::to_string(pid) + "/autogroup";
+  auto const nice = std::to_string(niceness);
+  unique_fd const fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (fd) (void)!::write(fd.get(), nice.data(), nice.size());
+}
+
 /// posix_spawn can set neither. Set from here right after it, not through the programs `nice` and `prlimit`: that saves
 /// two execs per child, and the pid, argv and start errors stay those of the program. posix_spawn returns after the
 /// exec, so the child runs unlimited for some microseconds, in which git is still being linked.
 bool limit_child(pid_t pid, const spawn_options& options) noexcept {
   if (options.niceness > 0 && !make_nice(pid, options.niceness)) return false;
+  if (options.niceness > 0) make_session_nice(pid, options.niceness);
   if (options.max_memory == 0) return true;
   rlimit own{};
   ::getrlimit(RLIMIT_AS, &own);
@@ -135,7 +148,7 @@ boost::system::result<spawned> spawn_child(const spawn_options& options) {
   if (!err) return err.error();
 
   file_actions actions;
-  attributes const attr;
+  attributes const attr(options.niceness > 0);
   int const child_in = options.stdin_fd < 0 ? in.read.get() : options.stdin_fd;
   if (int const e = actions.set(child_in, out->write.get(), err->write.get(), options.inherit_fd, options.directory))
     return last_error(e);

@@ -13,6 +13,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <regex>
+#include <sstream>
 
 #include "tests/support/run_coroutine.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -168,6 +169,21 @@ TEST(Subprocess, NicenessAndMemoryLimitReachTheChild) {
   o.max_memory = std::size_t{512} << 20;
   auto const nice = std::to_string(std::max(7, ::getpriority(PRIO_PROCESS, 0)));
   EXPECT_EQ(test::run(io, run_child(o, "go\n")).out, nice + "\n524288\n");
+}
+
+TEST(Subprocess, ANiceChildIsNiceToOtherSessionsToo) {
+  if (::geteuid() != 0 || ::access("/proc/self/autogroup", W_OK) != 0)
+    GTEST_SKIP() << "this kernel knows no autogroups, or lets this user change them rarely";
+  asio::io_context io;
+  auto o = shell("read go; cat /proc/self/autogroup; cut -d' ' -f1,5,6 /proc/$$/stat");
+  o.niceness = 7;
+  auto const said = test::run(io, run_child(o, "go\n")).out;
+  EXPECT_NE(said.find(" nice 7\n"), std::string::npos) << said;
+  std::istringstream ids(said.substr(said.find('\n')));
+  pid_t pid = 0, group = 0, session = 0;
+  ids >> pid >> group >> session;
+  EXPECT_EQ(group, pid) << said;
+  EXPECT_EQ(session, pid) << said;
 }
 
 /// What a child says of its niceness that was to have 7, where tankard is as nice as this and no superuser.
