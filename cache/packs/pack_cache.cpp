@@ -227,18 +227,16 @@ bool pack_cache::wants(const pack_key& key, bool clone_shaped) {
   return again || clone_shaped;
 }
 
-bool pack_cache::put(const pack_key& key, const spool& sealed) {
+bool pack_cache::takes(std::uint64_t size) const {
+  auto const& o = impl_->options;
+  std::lock_guard const lock(impl_->mu);
+  return impl_->loaded && o.max_entries > 0 && size <= std::min(o.max_entry_bytes, o.max_bytes);
+}
+
+bool pack_cache::put(const pack_key& key, const spool& sealed, const sha256_digest& digest) {
   auto& s = *impl_;
-  auto const size = sealed.size();
-  {
-    std::lock_guard const lock(s.mu);
-    if (!s.loaded || s.options.max_entries == 0 || size > std::min(s.options.max_entry_bytes, s.options.max_bytes))
-      return false;
-  }
-  auto const digest = sealed.digest();
-  if (!digest) return false;
-  pack_name name{key, *digest, size};
-  if (name.text().empty()) return false;
+  pack_name name{key, digest, sealed.size()};
+  if (sealed.fd() < 0 || !takes(name.size) || name.text().empty()) return false;
   auto const staged = s.files.stage(sealed.fd(), name.size, s.time.wall_now());
   if (!staged) {
     s.tell("a pack cannot be kept", staged.error());

@@ -90,9 +90,11 @@ class pack_cache {
   /// Remembers that it was asked for now: once per request of a client.
   bool wants(const pack_key& key, bool clone_shaped);
 
-  /// Blocking. False where it is not taken: too large, disk full, or not sealed; nothing stays behind then. Replaces
-  /// what the key had. The caller knows that the generation is still the repository's.
-  bool put(const pack_key& key, const spool& sealed);
+  /// A response of this size would be taken, if the disk lets it.
+  bool takes(std::uint64_t size) const;
+  /// Blocking. `digest` is that of its bytes. False where it is not taken: too large, disk full, or not sealed; nothing
+  /// stays behind then. Replaces what the key had. The caller knows that the generation is still the repository's.
+  bool put(const pack_key& key, const spool& sealed, const sha256_digest& digest);
 
   /// Blocking. All of a repository but this generation; an empty one keeps nothing. Returns how many went.
   std::size_t drop(const storage_digest& repo, const std::string& keep_generation);

@@ -22,8 +22,6 @@ std::string_view to_string(keep_verdict v) noexcept {
       return "no-packfile";
     case keep_verdict::unasked_section:
       return "unasked-section";
-    case keep_verdict::bad_pack:
-      return "bad-pack";
   }
   return "?";
 }
@@ -60,7 +58,6 @@ void sealed_response::take(const protocol::fetch_event& event, std::string& out)
     case fetch_event_kind::section_end:
       return protocol::append_section_end(out, form_);
     case fetch_event_kind::pack:
-      pack_.update(event.data);
       return protocol::append_band(out, form_, protocol::band::pack, event.data);
     case fetch_event_kind::error:
       if (reader_.in_packfile()) return protocol::append_band(out, form_, protocol::band::error, event.data);
@@ -88,7 +85,7 @@ keep_verdict sealed_response::verdict() const {
   if (unasked_) return keep_verdict::unasked_section;
   if (!reader_.ended()) return keep_verdict::unfinished;
   if (!reader_.saw_packfile()) return keep_verdict::no_packfile;
-  return pack_.whole() ? keep_verdict::keep : keep_verdict::bad_pack;
+  return keep_verdict::keep;
 }
 
 std::size_t response_head::take(std::string_view bytes) {

@@ -1,6 +1,7 @@
 #pragma once
 // An answer to fetch on its way into a spool: without its progress, and with a verdict whether it may be kept.
-// Sans-IO. Memory: at most one text pkt-line, a pack trailer, and the last progress. One coroutine at a time.
+// Whether its pack is whole is not seen here, but by who keeps it (answer_digest).
+// Sans-IO. Memory: at most one text pkt-line, and the last progress. One coroutine at a time.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,9 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "cache/packs/pack_check.hpp"
 #include "protocol/fetch_answer.hpp"
-#include "protocol/object_id.hpp"
 
 namespace tankard::cache {
 
@@ -23,7 +22,6 @@ enum class keep_verdict : std::uint8_t {
   refused,          ///< ERR, or band 3
   no_packfile,      ///< acknowledgments only
   unasked_section,  ///< shallow-info that nobody asked for, wanted-refs, packfile-uris
-  bad_pack,         ///< no pack, or its trailer is not the digest of what precedes it
 };
 std::string_view to_string(keep_verdict v) noexcept;
 
@@ -32,8 +30,8 @@ class sealed_response {
   static constexpr std::size_t most_progress = 4096;
 
   /// `shallow_asked`: the request had depth, deepen-since or shallow lines.
-  sealed_response(protocol::object_format format, bool shallow_asked, const protocol::answer_form& form = {})
-      : form_(form), reader_(form), pack_(format), shallow_asked_(shallow_asked) {}
+  explicit sealed_response(bool shallow_asked, const protocol::answer_form& form = {})
+      : form_(form), reader_(form), shallow_asked_(shallow_asked) {}
 
   /// Appends to `out` what every client gets of the next bytes of the answer: everything but band 2, keep-alives and
   /// the response-end-pkt. An ERR or band 3 goes through. Pack data is framed anew, and never held back.
@@ -56,7 +54,6 @@ class sealed_response {
 
   protocol::answer_form form_;
   protocol::fetch_answer_reader reader_;
-  pack_check pack_;
   std::string progress_;
   bool shallow_asked_;
   bool unasked_ = false;

@@ -56,15 +56,7 @@ int spool::fd() const {
   return impl_->end == spool_end::sealed && !impl_->windowed ? impl_->file->fd() : -1;
 }
 
-std::optional<sha256_digest> spool::digest() const {
-  std::unique_lock lock(impl_->mu);
-  if (impl_->end != spool_end::sealed || impl_->windowed) return std::nullopt;
-  auto const file = impl_->file;
-  auto const size = impl_->size;
-  lock.unlock();
-  auto const of_file = file->digest(size);
-  return of_file ? std::optional(*of_file) : std::nullopt;
-}
+const std::shared_ptr<async_event>& spool::caught_up() const noexcept { return impl_->caught_up; }
 
 spool::impl::impl(const spool_options& o, blocking_pool& p, spool_budget& b, std::shared_ptr<spool_file> f)
     : options(o), pool(p), budget(b), file(std::move(f)) {
@@ -94,6 +86,7 @@ spool::impl::view spool::impl::look(const spool_follower& f) const {
 bool spool::impl::advance(spool_follower& f, std::uint64_t bytes) {
   wake_list woken;
   bool room = false;
+  bool whole = false;
   {
     std::lock_guard const lock(mu);
     if (f.dropped_) return false;
@@ -105,9 +98,11 @@ bool spool::impl::advance(spool_follower& f, std::uint64_t bytes) {
       fastest = f.position_;
       woken = recharge();
       if (held_back && lead() <= options.max_lead) woken.push_back(held_back);
+      whole = is_caught_up();
     }
   }
   ring_all(std::move(woken));
+  if (whole) caught_up->set();
   if (room) f.spool_->free_what_was_read();
   return true;
 }
@@ -132,6 +127,7 @@ void spool::impl::leave(const std::shared_ptr<wake_timer>& timer) {
 void spool::impl::part(spool_follower& f) {
   wake_list woken;
   bool room = false;
+  bool whole = false;
   {
     std::lock_guard const lock(mu);
     if (followers.erase(&f) == 0) return;
@@ -145,8 +141,10 @@ void spool::impl::part(spool_follower& f) {
       if (hungry) woken.push_back(hungry);
     }
     release_unkept();
+    whole = is_caught_up();
   }
   ring_all(std::move(woken));
+  if (whole) caught_up->set();
   if (room) f.spool_->free_what_was_read();
 }
 
@@ -160,18 +158,24 @@ wake_list spool::impl::publish(std::uint64_t bytes) {
 }
 
 wake_list spool::impl::finish(spool_end how, std::string why) {
-  std::lock_guard const lock(mu);
-  if (end) return {};
-  if (how == spool_end::sealed && options.total && size != *options.total) {
-    how = spool_end::failed;
-    why = "ended after " + std::to_string(size) + " of " + std::to_string(*options.total) + " bytes";
+  wake_list woken;
+  bool whole = false;
+  {
+    std::lock_guard const lock(mu);
+    if (end) return {};
+    if (how == spool_end::sealed && options.total && size != *options.total) {
+      how = spool_end::failed;
+      why = "ended after " + std::to_string(size) + " of " + std::to_string(*options.total) + " bytes";
+    }
+    end = how;
+    cause = std::move(why);
+    reserved = 0;
+    release_unkept();
+    woken = recharge();
+    append_to(woken, wake_followers());
+    whole = is_caught_up();
   }
-  end = how;
-  cause = std::move(why);
-  reserved = 0;
-  release_unkept();
-  auto woken = recharge();
-  append_to(woken, wake_followers());
+  if (whole) caught_up->set();
   return woken;
 }
 

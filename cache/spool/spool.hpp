@@ -24,8 +24,8 @@
 #include <string_view>
 
 #include "cache/io/asio.hpp"
+#include "cache/io/async_event.hpp"
 #include "cache/io/blocking_pool.hpp"
-#include "cache/io/sha256.hpp"
 #include "cache/spool/spool_budget.hpp"
 #include "cache/spool/worth_finishing.hpp"
 
@@ -106,12 +106,11 @@ class spool : public std::enable_shared_from_this<spool> {
   bool ended() const { return end().has_value(); }
   std::string cause() const;  ///< of the failure; empty without one
   bool windowed() const;      ///< for good
+  /// Set once it has ended, and one who follows has read it all or nobody follows (any more).
+  const std::shared_ptr<async_event>& caught_up() const noexcept;
   /// The file, for sendfile (with explicit offsets; nobody may seek or write) and for linking it elsewhere; valid as
   /// long as the spool. -1 unless it is sealed and no window.
   int fd() const;
-  /// Blocking. SHA-256 of the whole, read again: most answers are not kept, and those who follow need not wait for it.
-  /// nullopt unless it is sealed and no window, and where it cannot be read.
-  std::optional<sha256_digest> digest() const;
 
  private:
   friend class spool_writer;

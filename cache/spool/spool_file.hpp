@@ -12,7 +12,6 @@
 #include <string_view>
 
 #include "cache/io/asio.hpp"
-#include "cache/io/file_digest.hpp"
 #include "cache/io/unique_fd.hpp"
 
 namespace tankard::cache {
@@ -37,8 +36,6 @@ class spool_file {
   /// Blocking. Gives what lies between two offsets back to the file system, in whole blocks; it must not be read any
   /// more. REQUIRES: all before `from` was given back already. Errors: those of fallocate(2).
   result<void> free(std::uint64_t from, std::uint64_t to);
-  /// Blocking. Of the first `size` bytes, as file_digest() says.
-  result<sha256_digest> digest(std::uint64_t size) const { return file_digest(fd_.get(), size); }
   int fd() const noexcept { return fd_.get(); }
 
  private:

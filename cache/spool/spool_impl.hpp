@@ -56,12 +56,14 @@ struct spool::impl {
   wake_list recharge();  // the budget counts what the writer is ahead now
   wake_list wake_followers();
   void find_fastest();
+  bool is_caught_up() const { return end && (followers.empty() || lead() == 0); }
   void release_unkept();  // the file of one that nobody can read or keep any more
   void release_file();
 
   const spool_options options;
   blocking_pool& pool;
   spool_budget& budget;
+  const std::shared_ptr<async_event> caught_up = std::make_shared<async_event>();
 
   mutable std::mutex mu;             // taken before the budget's; never held over I/O or a wait
   std::shared_ptr<spool_file> file;  // guarded by mu, as all below; null where it is gone

@@ -118,8 +118,11 @@ awaitable<bool> answer_from_packs(fetching& f, reason why) {
   if (!shown) {
     co_await no_longer_shown(f);
   } else if (plan::makes_a_store(f.asked, f.known.facts)) {
-    auto answer = refresh::kept_answer::of(pack, form_of(f));
-    f.s.syncs->adopt_kept(f.r.repo, f.r.who, f.snapshot->generation, std::move(answer), f.asked.wants);
+    f.s.syncs->adopt_kept({.repo = f.r.repo,
+                           .who = f.r.who,
+                           .generation = f.snapshot->generation,
+                           .from = refresh::kept_answer::of(pack, form_of(f)),
+                           .wants = f.asked.wants});
   }
   co_return true;
 }
@@ -157,8 +160,9 @@ awaitable<std::unique_ptr<pack_source>> share(fetching& f, refresh::led_flight l
                .lead = std::move(lead),
                .source = std::move(answer.source),
                .writer = std::move(*writer),
-               .filter = cache::sealed_response(f.asked.format, asks_for_shallow(f.asked), form_of(f)),
+               .filter = cache::sealed_response(asks_for_shallow(f.asked), form_of(f)),
                .form = form_of(f),
+               .format = f.asked.format,
                .worth_keeping = f.worth_keeping.value_or(false),
                .wants = f.asked.wants,
                .first_pack = answer.first_pack ? f.s.syncs->claim_first_pack(f.r.repo.key) : std::nullopt};

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "cache/packs/answer_digest.hpp"
 #include "proxy/refresh/listing_service.hpp"
 #include "proxy/refresh/upstream_notes.hpp"
 
@@ -80,6 +81,20 @@ awaitable<bool> fill(production& p) {
   }
 }
 
+/// Blocking.
+void put(production& p) {
+  auto const& spool = *p.writer->target();
+  if (!p.s.packs.takes(spool.size()) || !p.s.disk.admit(spool.size(), 0)) return;
+  auto const digest = cache::digest_answer(spool.fd(), spool.size(), p.format, p.form);
+  if (digest) {
+    p.s.packs.put(p.lead.flight()->key(), spool, *digest);  // it is flushed
+  } else if (digest.error() == boost::system::errc::bad_message) {
+    refresh::note_keep_failed(p.s, p.repo.key, "the pack in the answer is cut or damaged");
+  } else {
+    refresh::note_keep_failed(p.s, p.repo.key, "cannot read a spool: " + digest.error().message());
+  }
+}
+
 awaitable<void> keep(production& p) {
   auto const verdict = p.filter.verdict();
   auto const& spool = p.writer->target();
@@ -87,16 +102,18 @@ awaitable<void> keep(production& p) {
   bool const lives = co_await p.s.listing->lives(p.repo.key, p.generation);
   if (!lives) co_return;
   if (p.first_pack) {
-    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), p.repo, p.who, p.generation,
-                                refresh::kept_answer::of(spool, p.form), p.wants);
+    p.s.syncs->adopt_first_pack(std::move(*p.first_pack), {.repo = p.repo,
+                                                           .who = p.who,
+                                                           .generation = p.generation,
+                                                           .from = refresh::kept_answer::of(spool, p.form),
+                                                           .wants = p.wants,
+                                                           .after = spool->caught_up()});
     p.first_pack.reset();
   }
-  auto const& flight = *p.lead.flight();
-  if (!p.worth_keeping && !flight.is_shared()) co_return;
-  auto put = [&p, &flight, &spool] {
-    if (p.s.disk.admit(spool->size(), 0)) p.s.packs.put(flight.key(), *spool);
-  };
-  co_await p.s.long_jobs.run(std::move(put));  // it is flushed
+  if (!p.worth_keeping && !p.lead.flight()->is_shared()) co_return;
+  co_await spool->caught_up()->wait(refresh::receivers_first);  // who asks the same meanwhile reads the spool
+  auto job = [&p] { put(p); };
+  co_await p.s.long_jobs.run(std::move(job));
   bool const still = co_await p.s.listing->lives(p.repo.key, p.generation);
   if (still) co_return;
   // Purged meanwhile, or in another life: what dropped the packs of this one came too early for this pack.

@@ -26,6 +26,7 @@ struct production {
   std::unique_ptr<cache::spool_writer> writer;
   cache::sealed_response filter;
   protocol::answer_form form;
+  protocol::object_format format;
   bool worth_keeping = false;  ///< in the pack cache, also where nobody asks the same meanwhile
   std::vector<protocol::object_id> wants;
   std::optional<refresh::first_pack_claim> first_pack;  ///< the answer's pack is to become the store's first

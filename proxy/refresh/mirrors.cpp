@@ -107,8 +107,11 @@ awaitable<void> mirrors::fetch(task t) {
   if (!got.pack) co_return give_up(got.pack.error(), !got.too_large);
   auto claim = s_.syncs->claim_first_pack(t.repo.key);
   if (!claim || s_.stores.knows(t.repo.key, t.generation)) co_return;  // a client's clone was whole sooner
-  s_.syncs->adopt_first_pack(std::move(*claim), std::move(t.repo), std::move(t.as), std::move(t.generation),
-                             std::move(*got.pack), question.wants);
+  s_.syncs->adopt_first_pack(std::move(*claim), {.repo = std::move(t.repo),
+                                                 .who = std::move(t.as),
+                                                 .generation = std::move(t.generation),
+                                                 .from = std::move(*got.pack),
+                                                 .wants = question.wants});
 }
 
 }  // namespace tankard::proxy::refresh

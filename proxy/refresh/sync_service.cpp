@@ -235,7 +235,7 @@ first_pack_claim::~first_pack_claim() {
 
 std::optional<first_pack_claim> sync_service::claim_first_pack(const cache::repo_key& key) {
   std::lock_guard const lock(mu_);
-  if (!first_packs_.emplace(key, nullptr).second) return std::nullopt;
+  if (!first_packs_.emplace(key, indexing{}).second) return std::nullopt;
   return first_pack_claim(*this, key);
 }
 
@@ -245,48 +245,45 @@ void sync_service::release_first_pack(const cache::repo_key& key) {
     std::lock_guard const lock(mu_);
     auto const at = first_packs_.find(key);
     if (at == first_packs_.end()) return;
-    settled = std::move(at->second);
+    settled = std::move(at->second.settled);
     first_packs_.erase(at);
   }
   if (settled) settled->set();
 }
 
 awaitable<bool> sync_service::first_pack_settles(cache::repo_key key, std::chrono::nanoseconds limit) {
-  std::shared_ptr<cache::async_event> settled;
+  indexing running;
   {
     std::lock_guard const lock(mu_);
     auto const at = first_packs_.find(key);
-    if (at != first_packs_.end()) settled = at->second;
+    if (at != first_packs_.end()) running = at->second;
   }
-  if (!settled) co_return false;
-  co_return co_await settled->wait(limit);
+  if (running.after) running.after->set();
+  if (!running.settled) co_return false;
+  co_return co_await running.settled->wait(limit);
 }
 
-void sync_service::adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
-                                    std::string generation, first_pack_source from,
-                                    std::vector<protocol::object_id> wants) {
+void sync_service::adopt_first_pack(first_pack_claim claim, first_pack pack) {
   {
     std::lock_guard const lock(mu_);
-    first_packs_[repo.key] = std::make_shared<cache::async_event>();
+    first_packs_[pack.repo.key] = {std::make_shared<cache::async_event>(), pack.after};
   }
-  auto adopting = adopt(std::move(claim), std::move(repo), std::move(who), std::move(generation), std::move(from),
-                        std::move(wants));
+  auto adopting = adopt(std::move(claim), std::move(pack));
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(adopting));
 }
 
-void sync_service::adopt_kept(repo_ref repo, auth::identity_ptr who, std::string generation, kept_answer answer,
-                              std::vector<protocol::object_id> wants) {
-  if (s_.stores.knows(repo.key, generation)) return;
-  auto claim = claim_first_pack(repo.key);
+void sync_service::adopt_kept(first_pack pack) {
+  auto const& key = pack.repo.key;
+  if (s_.stores.knows(key, pack.generation)) return;
+  auto claim = claim_first_pack(key);
   // Where there is room for an answer and not for a store of it, that is evicted again at once.
-  if (!claim || !again_.begin(repo.key.text(), s_.clock.now(), adoption_pause)) return;
-  adopt_first_pack(std::move(*claim), std::move(repo), std::move(who), std::move(generation), std::move(answer),
-                   std::move(wants));
+  if (!claim || !again_.begin(key.text(), s_.clock.now(), adoption_pause)) return;
+  adopt_first_pack(std::move(*claim), std::move(pack));
 }
 
-awaitable<void> sync_service::adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who,
-                                    std::string generation, first_pack_source from,
-                                    std::vector<protocol::object_id> wants) {
+awaitable<void> sync_service::adopt(first_pack_claim claim, first_pack first) {
+  auto& [repo, who, generation, from, wants, after] = first;
+  if (after) co_await after->wait(receivers_first);
   bool const lives = co_await s_.listing->lives(repo.key, generation);
   if (!lives) co_return;
   auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);

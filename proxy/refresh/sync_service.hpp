@@ -39,6 +39,19 @@ class sync_service;
 
 /// A sealed answer, or a pack that tankard fetched itself.
 using first_pack_source = std::variant<kept_answer, std::unique_ptr<cache::pack_spool>>;
+/// What is to become the first pack of a repository's store.
+struct first_pack {
+  repo_ref repo;
+  auth::identity_ptr who;  ///< whose right it was fetched by
+  std::string generation;
+  first_pack_source from;
+  std::vector<protocol::object_id> wants;
+  /// Where it is not null: those who receive it have the processor until this is set. Set here as soon as somebody
+  /// waits for the store.
+  std::shared_ptr<cache::async_event> after = nullptr;
+};
+/// So long, at most, is what is done with an answer put off for those who receive it.
+inline constexpr std::chrono::seconds receivers_first{5};
 /// Tips of the table below any of these prefixes, each once.
 std::vector<protocol::object_id> mirrored_tips(const cache::ref_table& table, const std::vector<std::string>& prefixes);
 
@@ -77,13 +90,11 @@ class sync_service {
   /// ended: the store may be there now.
   awaitable<bool> first_pack_settles(cache::repo_key key, std::chrono::nanoseconds limit);
   /// Indexes and adopts a pack in the background, then releases the claim.
-  void adopt_first_pack(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
-                        first_pack_source from, std::vector<protocol::object_id> wants);
+  void adopt_first_pack(first_pack_claim claim, first_pack pack);
 
   /// The same of an answer out of the pack cache, for a repository whose store went for want of room. Nothing where it
   /// has one, or where that was tried lately. REQUIRES: plan::makes_a_store().
-  void adopt_kept(repo_ref repo, auth::identity_ptr who, std::string generation, kept_answer answer,
-                  std::vector<protocol::object_id> wants);
+  void adopt_kept(first_pack pack);
 
   sync_service_stats stats() const;
 
@@ -116,8 +127,7 @@ class sync_service {
                                 cache::repo_store_ptr store, std::vector<protocol::object_id> missing);
   friend class first_pack_claim;
   void release_first_pack(const cache::repo_key& key);
-  awaitable<void> adopt(first_pack_claim claim, repo_ref repo, auth::identity_ptr who, std::string generation,
-                        first_pack_source from, std::vector<protocol::object_id> wants);
+  awaitable<void> adopt(first_pack_claim claim, first_pack pack);
   awaitable<void> follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
   void follow_later(const repo_ref& repo, const auth::identity_ptr& who);
   awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);
@@ -127,8 +137,12 @@ class sync_service {
   repository_pause again_;                         ///< of adopt_kept()
   mutable std::mutex mu_;
   std::unordered_map<cache::repo_key, slot> slots_;  // guarded by mu_; bounded by the repositories with a sync
-  /// Claims on first packs; with an event from the moment the pack is being indexed.
-  std::unordered_map<cache::repo_key, std::shared_ptr<cache::async_event>> first_packs_;  // guarded by mu_
+  /// Of a claim on a first pack: empty until the pack is there.
+  struct indexing {
+    std::shared_ptr<cache::async_event> settled;
+    std::shared_ptr<cache::async_event> after;  ///< may be null
+  };
+  std::unordered_map<cache::repo_key, indexing> first_packs_;  // guarded by mu_
 };
 
 }  // namespace tankard::proxy::refresh

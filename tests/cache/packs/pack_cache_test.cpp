@@ -54,8 +54,9 @@ TEST_F(PackCache, PuttingAgainReplaces) {
 
 TEST_F(PackCache, PuttingTheVerySameAgainChangesNothing) {
   auto const spool = sealed("same");
-  ASSERT_TRUE(packs->put(key("a"), *spool));
-  ASSERT_TRUE(packs->put(key("a"), *spool));
+  auto const digest = sha256::of("same");
+  ASSERT_TRUE(packs->put(key("a"), *spool, digest));
+  ASSERT_TRUE(packs->put(key("a"), *spool, digest));
   ASSERT_TRUE(put(key("a"), "same"));
   EXPECT_EQ(found(key("a")), "same");
   EXPECT_EQ(names().size(), 1u);
@@ -64,8 +65,9 @@ TEST_F(PackCache, PuttingTheVerySameAgainChangesNothing) {
 
 TEST_F(PackCache, OneSpoolMayAnswerTwoRequests) {
   auto const spool = sealed("same");
-  ASSERT_TRUE(packs->put(key("a"), *spool));
-  ASSERT_TRUE(packs->put(key("b"), *spool));
+  auto const digest = sha256::of("same");
+  ASSERT_TRUE(packs->put(key("a"), *spool, digest));
+  ASSERT_TRUE(packs->put(key("b"), *spool, digest));
   ASSERT_TRUE(packs->drop(key("a")));
   EXPECT_EQ(found(key("b")), "same");
 }
@@ -73,9 +75,9 @@ TEST_F(PackCache, OneSpoolMayAnswerTwoRequests) {
 TEST_F(PackCache, TakesOnlySealedSpoolsOfBearableSizeAndAPlainGeneration) {
   auto w = create();
   ASSERT_TRUE(append(*w, "bytes"));
-  EXPECT_FALSE(packs->put(key("a"), *w->target()));
+  EXPECT_FALSE(packs->put(key("a"), *w->target(), sha256::of("bytes")));
   w->fail("cut");
-  EXPECT_FALSE(packs->put(key("a"), *w->target()));
+  EXPECT_FALSE(packs->put(key("a"), *w->target(), sha256::of("bytes")));
   EXPECT_FALSE(put(key("a"), pattern(pack_options.max_entry_bytes + 1)));
   EXPECT_TRUE(put(key("a"), pattern(pack_options.max_entry_bytes)));
   for (auto const* generation : {"", "../x", "G1", "g.1", "0123456789abcdef0"}) {
@@ -84,9 +86,18 @@ TEST_F(PackCache, TakesOnlySealedSpoolsOfBearableSizeAndAPlainGeneration) {
   EXPECT_EQ(names().size(), 1u);
 }
 
+TEST_F(PackCache, SaysBeforehandWhatIsTooLarge) {
+  EXPECT_TRUE(packs->takes(pack_options.max_entry_bytes));
+  EXPECT_FALSE(packs->takes(pack_options.max_entry_bytes + 1));
+  pack_options.max_entries = 0;
+  start();
+  EXPECT_FALSE(packs->takes(1));
+}
+
 TEST_F(PackCache, BeforeItIsLoadedNothingIsFoundAndNothingTaken) {
   pack_cache unloaded(pack_options, clock, {});
-  EXPECT_FALSE(unloaded.put(key("a"), *sealed("bytes")));
+  EXPECT_FALSE(unloaded.put(key("a"), *sealed("bytes"), sha256::of("bytes")));
+  EXPECT_FALSE(unloaded.takes(1));
   EXPECT_EQ(unloaded.find(key("a")), nullptr);
 }
 
@@ -237,7 +248,7 @@ TEST_F(PackCache, OfTooManyRequestsTheOneNotSeenLongestIsForgotten) {
 
 TEST_F(PackCache, APackKeepsItsBytesWhenTheSpoolHasGone) {
   auto spool = sealed(pattern(300'000));
-  ASSERT_TRUE(packs->put(key("a"), *spool));
+  ASSERT_TRUE(packs->put(key("a"), *spool, sha256::of(pattern(300'000))));
   spool.reset();
   settle();
   EXPECT_EQ(budget->stats().files, 0u);

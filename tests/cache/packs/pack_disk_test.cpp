@@ -96,7 +96,7 @@ TEST_F(PackDamage, AFolderThatCannotBeMadeIsAnErrorAndTheCacheStaysEmpty) {
   pack_options.folder = dir.path() / "file" / "packs";
   pack_cache broken(pack_options, clock, {});
   EXPECT_FALSE(broken.load());
-  EXPECT_FALSE(broken.put(key("a"), *sealed("bytes")));
+  EXPECT_FALSE(broken.put(key("a"), *sealed("bytes"), sha256::of("bytes")));
   EXPECT_EQ(broken.find(key("a")), nullptr);
 }
 
@@ -150,10 +150,11 @@ TEST_F(PackCrash, BeforeAnEvictionIsOnDiskJustEvictsAgain) {
   asio::io_context io{1};
   for (std::size_t i = 0;; ++i) {
     auto w = *spool_writer::create({spools, 1u << 30}, pool, budget);
-    (void)test::run(io, w->append(pattern(1000 + i % 50 * 700, i)));
+    auto const bytes = pattern(1000 + i % 50 * 700, i);
+    (void)test::run(io, w->append(bytes));
     w->seal();
     auto const number = std::to_string(i % 20);
-    (void)packs.put({sha256::of(number), sha256::of("repo"), "g1"}, *w->target());
+    (void)packs.put({sha256::of(number), sha256::of("repo"), "g1"}, *w->target(), sha256::of(bytes));
     if (i == 3 && ::write(ready, "x", 1) != 1) ::_exit(1);
   }
 }

@@ -25,7 +25,10 @@ TEST_F(PackThreads, WhoFindsSomethingFindsTheWholeRightAnswerWhileOthersPutAndDr
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < 2; ++t)
     threads.emplace_back([&, t] {
-      for (std::size_t i = t; i < rounds; ++i) packs->put(key(std::to_string(i % entries)), *spools[i % entries]);
+      for (std::size_t i = t; i < rounds; ++i) {
+        auto const e = i % entries;
+        packs->put(key(std::to_string(e)), *spools[e], sha256::of(bytes_of(e)));
+      }
     });
   threads.emplace_back([&] {
     for (std::size_t i = 0; i < rounds; ++i) {

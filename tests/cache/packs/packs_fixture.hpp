@@ -33,7 +33,9 @@ class PacksFixture : public SpoolFixture {
     w->seal();
     return w->target();
   }
-  bool put(const cache::pack_key& k, const std::string& bytes) { return packs->put(k, *sealed(bytes)); }
+  bool put(const cache::pack_key& k, const std::string& bytes) {
+    return packs->put(k, *sealed(bytes), cache::sha256::of(bytes));
+  }
   static std::string content(const cache::cached_pack_ptr& p) {
     std::string out(p ? p->size : 0, '\0');
     if (p) EXPECT_EQ(::pread(p->fd.get(), out.data(), out.size(), 0), static_cast<ssize_t>(out.size()));

@@ -76,7 +76,6 @@ TEST_F(Spool, AnEmptySealedSpoolEndsAtOnce) {
   auto const got = read(*f);
   EXPECT_TRUE(got.at_end);
   EXPECT_EQ(got.bytes, "");
-  EXPECT_EQ(w->target()->digest(), sha256::of(""));
 }
 
 TEST_F(Spool, AnEmptyBufferGetsAnEmptyPieceAndNoEnd) {
@@ -89,18 +88,46 @@ TEST_F(Spool, AnEmptyBufferGetsAnEmptyPieceAndNoEnd) {
   EXPECT_FALSE(got->at_end);
 }
 
-TEST_F(Spool, ASealedSpoolTellsItsDigestAndItsFile) {
+TEST_F(Spool, ASealedSpoolTellsItsFile) {
   auto w = create();
-  EXPECT_FALSE(w->target()->digest());
   EXPECT_EQ(w->target()->fd(), -1);
   auto const whole = pattern(400'000);
   ASSERT_TRUE(append(*w, whole));
   w->seal();
   EXPECT_EQ(w->target()->end(), spool_end::sealed);
-  EXPECT_EQ(w->target()->digest(), sha256::of(whole));
   std::string read_back(whole.size(), '\0');
   ASSERT_EQ(::pread(w->target()->fd(), read_back.data(), read_back.size(), 0), static_cast<ssize_t>(whole.size()));
   EXPECT_TRUE(read_back == whole);
+}
+
+TEST_F(Spool, IsCaughtUpWhenItIsSealedAndTheFastestHasReadItAll) {
+  auto w = create();
+  auto const& s = *w->target();
+  auto const fast = w->target()->follow();
+  auto const slow = w->target()->follow();
+  ASSERT_TRUE(append(*w, "bytes"));
+  EXPECT_EQ(read(*fast, 64, 5).bytes, "bytes");
+  EXPECT_FALSE(s.caught_up()->is_set()) << "more may come";
+  ASSERT_TRUE(append(*w, "more"));
+  w->seal();
+  EXPECT_FALSE(s.caught_up()->is_set());
+  EXPECT_EQ(read(*fast, 64, 4).bytes, "more");
+  EXPECT_TRUE(s.caught_up()->is_set());
+  EXPECT_EQ(read(*slow).bytes, "bytesmore");
+}
+
+TEST_F(Spool, IsCaughtUpWhereNobodyFollowsItToItsEnd) {
+  auto unfollowed = create();
+  ASSERT_TRUE(append(*unfollowed, "bytes"));
+  unfollowed->seal();
+  EXPECT_TRUE(unfollowed->target()->caught_up()->is_set());
+  auto left = create();
+  auto f = left->target()->follow();
+  ASSERT_TRUE(append(*left, "bytes"));
+  left->seal();
+  EXPECT_FALSE(left->target()->caught_up()->is_set());
+  f.reset();
+  EXPECT_TRUE(left->target()->caught_up()->is_set());
 }
 
 TEST_F(Spool, NobodyJoinsOneThatFailedBeforeItsFirstByte) {
@@ -171,7 +198,7 @@ TEST_F(Spool, MoreThanItMayHoldIsRefusedWhole) {
   EXPECT_TRUE(append(*w, pattern(40)));
   w->seal();
   EXPECT_EQ(w->target()->end(), spool_end::failed);  // a piece is missing, whatever came behind it
-  EXPECT_FALSE(w->target()->digest());
+  EXPECT_EQ(w->target()->fd(), -1);
 }
 
 TEST_F(Spool, ACancelledReaderLeavesAndTheOthersReadOn) {

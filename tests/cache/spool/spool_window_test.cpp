@@ -105,7 +105,6 @@ TEST_F(SpoolWindow, IsNeverKeptAndGoesWithItsLastFollower) {
   w->seal();
   EXPECT_EQ(s->end(), spool_end::sealed);
   EXPECT_EQ(s->fd(), -1);
-  EXPECT_EQ(s->digest(), std::nullopt);
   EXPECT_EQ(s->follow(), nullptr);
   auto const rest = read(*f);
   EXPECT_TRUE(rest.at_end);
