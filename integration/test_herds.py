@@ -171,14 +171,9 @@ def test_a_follower_at_a_trickle_holds_nobody(tankard, faults, git, project, clo
     project.big(8, branch="big")
     git.ls_remote(tankard.url(project.path))
     body = faults_body_of_a_clone(faults, git, tankard, project, tmp_path)
-    slow = socket.socket()
-    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)  # the kernel's buffers hold less than the pack
-    slow.connect(("127.0.0.1", tankard.port))
     gate = Gate()
     faults.on(HoldBody(gate, after=65536), kind="fetch")
-    head = (f"POST {tankard.target(project.path, 'git-upload-pack')} HTTP/1.1\r\nHost: t\r\nGit-Protocol: version=2\r\n"
-            f"Content-Type: application/x-git-upload-pack-request\r\nContent-Length: {len(body)}\r\n\r\n")
-    slow.sendall(head.encode() + body)
+    slow = slow_client(tankard, project, body)
     gate.wait_arrived(1)
     fast = [in_background(lambda n=n: clone(project, f"c{n}")) for n in range(31)]
     wait_followed(tankard, 32)
@@ -186,12 +181,58 @@ def test_a_follower_at_a_trickle_holds_nobody(tankard, faults, git, project, clo
     gate.open()
     are_whole(git, project, tmp_path, fast)
     assert len(packs(faults)) == 1
-    got = bytearray()
-    while not got.endswith(b"0\r\n\r\n"):
-        part = slow.recv(65536)
-        assert part, "the slow one is served to the end too"
-        got += part
-    slow.close()
+    read_to_the_end(slow)
+
+
+def slow_client(tankard, project, body):
+    """Has asked, and reads nothing by itself. The kernel's buffers hold less than the pack."""
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+    slow.connect(("127.0.0.1", tankard.port))
+    head = (f"POST {tankard.target(project.path, 'git-upload-pack')} HTTP/1.1\r\nHost: t\r\nGit-Protocol: version=2\r\n"
+            f"Content-Type: application/x-git-upload-pack-request\r\nContent-Length: {len(body)}\r\n\r\n")
+    slow.sendall(head.encode() + body)
+    return slow
+
+
+def read_to_the_end(slow):
+    with slow:
+        got = bytearray()
+        while not got.endswith(b"0\r\n\r\n"):
+            part = slow.recv(65536)
+            assert part, "the slow one is served to the end too"
+            got += part
+
+
+@pytest.fixture
+def stalled(tankard, faults, git, project, tmp_path):
+    """A first clone whose client has read little, when the upstream has sent it all."""
+    project.big(32, branch="big")
+    git.ls_remote(tankard.url(project.path))
+    body = faults_body_of_a_clone(faults, git, tankard, project, tmp_path)
+    client = slow_client(tankard, project, body)
+    client.recv(1024)
+    wait_until(lambda: tankard.metric("tankard_upstream_requests_total", operation="fetch", result="ok") == 1, "the upstream has sent it all", 60)
+    yield client
+    client.close()
+
+
+def test_who_asks_the_same_while_a_slow_client_receives_it_follows_the_same_answer(tankard, faults, git, project, clone, tmp_path, stalled):
+    """Without waiting for a store to be made of it."""
+    assert clone(project, "same").ok
+    assert tankard.outcomes("fetch", count=2) == ["error", "collapsed"]   # the first one's upstream had been cut
+    git.same_content(project.folder, tmp_path / "same")
+    assert len(packs(faults)) == 1
+    read_to_the_end(stalled)
+
+
+def test_what_a_slow_client_still_receives_others_have_in_an_outage(tankard, faults, git, project, clone, tmp_path, stalled):
+    """Something else of it: the store is made when it is asked for."""
+    faults.vanish()
+    assert clone(project, "main", "--single-branch", "--branch", "main").ok
+    assert git.check("rev-parse", "main", cwd=tmp_path / "main") == project.oid("refs/heads/main")
+    assert len(packs(faults)) == 1
+    read_to_the_end(stalled)
 
 
 def faults_body_of_a_clone(faults, git, tankard, project, tmp_path):

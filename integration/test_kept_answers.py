@@ -10,6 +10,7 @@ import tempfile
 import pytest
 
 from support import pkt
+from support.fault_proxy import Edit
 from support.processes import wait_until
 from support.tankard import Direct
 from support.traces import pack_of
@@ -156,6 +157,24 @@ def test_what_upstream_refuses_is_not_kept(tankard, faults, git, project):
         assert b"PACK" not in answer.body
         assert faults.count("fetch") == n + 1
     assert tankard.metric("tankard_pack_cache_entries") == 0
+
+
+def test_a_pack_that_came_damaged_is_not_kept(tankard, faults, git, project):
+    """It is framed well, so only its own checksum tells; the client says so too, and who asks next gets the upstream's again."""
+    def flip(status, headers, body):
+        middle = body.index(b"PACK") + 40
+        return status, headers, body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1:]
+
+    git.ls_remote(tankard.url(project.path))
+    faults.on(Edit(flip), times=2, kind="fetch", path=project.path)
+    for _ in range(2):   # what is asked for twice is kept
+        answer = ask(tankard, project, history(project)[:1])
+        assert answer.whole and b"PACK" in answer.body
+        tankard.wait_quiet()
+    assert any("damaged" in event["cause"] for event in tankard.wait_event("keep-failed")), tankard.events("keep-failed")
+    assert tankard.metric("tankard_pack_cache_entries") == 0
+    sound = ask(tankard, project, history(project)[:1])
+    assert content(sound) and faults.count("fetch") == 3
 
 
 def test_another_repository_with_the_same_objects(tankard, faults, git, project, new_repository):

@@ -30,9 +30,9 @@ struct spawn_options {
   std::vector<std::string> environment;  ///< the whole environment, "NAME=value"; never a secret
   std::filesystem::path directory;       ///< working directory; empty = tankard's
   int stdin_fd = -1;                     ///< given: the child reads this file; else a pipe from write_stdin()
-  int inherit_fd = -1;         ///< given: the child and its children hold this file too (the cache directory's lock)
-  int niceness = 0;            ///< 0..19; at least: that of tankard where it is more
-  std::size_t max_memory = 0;  ///< RLIMIT_AS in bytes; 0 = none
+  int inherit_fd = -1;  ///< given: the child and its children hold this file too (the cache directory's lock)
+  int niceness = 0;     ///< 0..19; at least: that of tankard where it is more. Else than 0: in a session of its own
+  std::size_t max_memory = 0;      ///< RLIMIT_AS in bytes; 0 = none
   std::size_t stderr_tail = 4096;  ///< bytes of stderr kept
 };
 

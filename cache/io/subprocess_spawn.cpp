@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 
 namespace tankard::cache::detail {
 namespace {
@@ -109,13 +111,16 @@ bool make_nice(pid_t group, int niceness) noexcept {
 }
 
 /// Where the kernel shares processors out to sessions first (sched(7), autogroup), niceness counts within one only: a
-/// child of tankard's own session would take as much from a client on this machine as tankard itself may. Best effort:
-/// not every kernel has it, and it lets a user do so ten times a second only.
+/// child in tankard's own would take as much from a client on this machine as tankard itself may. Not every kernel has
+/// it. All users but the superuser may do so ten times a second together: a child for which that is refused weighs as
+/// much as any other session.
 void make_session_nice(pid_t pid, int niceness) noexcept {
-  auto const file = "/proc/" + std::to_string(pid) + "/autogroup";
-  auto const nice = std::to_string(niceness);
-  unique_fd const fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-  if (fd) (void)!::write(fd.get(), nice.data(), nice.size());
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "/proc/%d/autogroup", static_cast<int>(pid));
+  unique_fd const fd(::open(text.data(), O_WRONLY | O_CLOEXEC));
+  if (!fd) return;
+  auto const n = std::snprintf(text.data(), text.size(), "%d", niceness);
+  (void)!::write(fd.get(), text.data(), static_cast<std::size_t>(n));
 }
 
 /// posix_spawn can set neither. Set from here right after it, not through the programs `nice` and `prlimit`: that saves

@@ -106,7 +106,8 @@ class spool : public std::enable_shared_from_this<spool> {
   bool ended() const { return end().has_value(); }
   std::string cause() const;  ///< of the failure; empty without one
   bool windowed() const;      ///< for good
-  /// Set once it has ended, and one who follows has read it all or nobody follows (any more).
+  /// Set once it has ended, and one who follows has read it all or nobody follows (any more). Whoever does not want
+  /// to wait for that sets it himself.
   const std::shared_ptr<async_event>& caught_up() const noexcept;
   /// The file, for sendfile (with explicit offsets; nobody may seek or write) and for linking it elsewhere; valid as
   /// long as the spool. -1 unless it is sealed and no window.

@@ -179,6 +179,12 @@ awaitable<void> run_plan(fetching& f) {
   }
 }
 
+/// Somebody else is being sent the answer to this very request.
+bool may_follow(const fetching& f) {
+  auto const key = shared_key(f);
+  return f.admitted.admitted && key && f.s.flights->has(*key);
+}
+
 /// A first pack that just streamed through is indexed in the background: where that is all a fetch lacks, it waits for
 /// it, for long where there is no other way.
 awaitable<void> gather(fetching& f) {
@@ -186,7 +192,7 @@ awaitable<void> gather(fetching& f) {
   co_await look(f);
   auto const& facts = f.known.facts;
   if (!f.admitted.admitted && facts.may_see) note_shown(f.s, viewer_of(f.s, f.r, f.snapshot.get()));
-  if (facts.has_store || !facts.may_see || facts.own_refs) co_return;
+  if (facts.has_store || !facts.may_see || facts.own_refs || may_follow(f)) co_return;
   std::chrono::nanoseconds const limit = f.admitted.admitted ? f.s.settings.syncing.patience : indexing_limit;
   bool const settled = co_await f.s.syncs->first_pack_settles(f.r.repo.key, limit);
   if (settled) co_await look(f);

@@ -87,7 +87,7 @@ void put(production& p) {
   if (!p.s.packs.takes(spool.size()) || !p.s.disk.admit(spool.size(), 0)) return;
   auto const digest = cache::digest_answer(spool.fd(), spool.size(), p.format, p.form);
   if (digest) {
-    p.s.packs.put(p.lead.flight()->key(), spool, *digest);  // it is flushed
+    p.s.packs.put(p.lead.flight()->key(), spool, *digest);
   } else if (digest.error() == boost::system::errc::bad_message) {
     refresh::note_keep_failed(p.s, p.repo.key, "the pack in the answer is cut or damaged");
   } else {
@@ -111,7 +111,8 @@ awaitable<void> keep(production& p) {
     p.first_pack.reset();
   }
   if (!p.worth_keeping && !p.lead.flight()->is_shared()) co_return;
-  co_await spool->caught_up()->wait(refresh::receivers_first);  // who asks the same meanwhile reads the spool
+  // Who asks the same meanwhile follows this one, also where its pack will prove to be damaged.
+  co_await spool->caught_up()->wait(refresh::receivers_first);
   auto job = [&p] { put(p); };
   co_await p.s.long_jobs.run(std::move(job));
   bool const still = co_await p.s.listing->lives(p.repo.key, p.generation);

@@ -26,13 +26,13 @@ awaitable<bulk_read::got> bulk_read::read_some(stream& from, asio::mutable_buffe
     impatience_.arm(patience_);
   }
   auto [ec, n] = co_await from.async_read_some(asio::buffer(into), use_nothrow);
-  impatience_.disarm();
-  // Under TLS that was one record.
+  // Under TLS that was one record at most. What is there may be of no use by itself: its patience goes on.
   while (bulk && from.tls() && !ec && n < into.size() && waiting_in(from) >= tls_record) {
     auto const [failed, more] = co_await from.async_read_some(asio::buffer(into + n), use_nothrow);
     ec = failed;
     n += more;
   }
+  impatience_.disarm();
   read_ += n;
   co_return got{ec, n};
 }
@@ -40,9 +40,11 @@ awaitable<bulk_read::got> bulk_read::read_some(stream& from, asio::mutable_buffe
 void bulk_read::stop() noexcept {
   impatience_.disarm();
   set_mark(1);
+  from_ = nullptr;
+  mark_ = 1;
 }
 
-/// Lowering it wakes a read that waits where so many bytes are there already (tcp_set_rcvlowat, Linux 4.18).
+/// Lowering it wakes a read that waits where so many bytes are there already (tcp_set_rcvlowat).
 void bulk_read::set_mark(std::size_t bytes) noexcept {
   if (bytes == mark_ || !from_->socket().is_open()) return;
   int const mark = static_cast<int>(bytes);

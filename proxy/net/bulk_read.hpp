@@ -2,10 +2,11 @@
 // Reads of a long body in fewer and larger pieces than the peer writes it in: git hosts write 8 KiB at a time, and each
 // arrival would wake the thread that reads, then the one that stores, then those who follow.
 //
-// The first bytes come as they arrive. After `beginning` of them a read waits until `enough` bytes are there, or the
-// stream ends, or `patience` is over; from then on one byte does, as for any read. The kernel does the counting
-// (SO_RCVLOWAT, socket(7)). On sockets that have no such mark (Unix) a read takes what is there.
-// Not thread-safe: lives on the stream's executor. Has no time-out of its own.
+// The first bytes come as they arrive. After `beginning` of them a read that finds nothing waits until `enough` bytes
+// are there (less where there is no room for them), or the stream ends, or `patience` is over; then one byte does, as
+// for any read. The kernel does the counting (SO_RCVLOWAT, socket(7)), and wakes a read whose mark is lowered to what
+// is there: Linux 4.18 or later. On sockets that have no such mark (Unix) a read takes what is there. Not thread-safe:
+// lives on the stream's executor. Has no time-out of its own.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/buffer.hpp>

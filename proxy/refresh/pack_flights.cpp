@@ -66,6 +66,12 @@ pack_flights::place pack_flights::enter(const cache::pack_key& key) {
   return {running, !joins};
 }
 
+bool pack_flights::has(const cache::pack_key& key) const {
+  std::lock_guard const lock(mu_);
+  auto const at = running_.find(key.request);
+  return at != running_.end() && at->second && at->second->can_be_joined();
+}
+
 void pack_flights::leave(const pack_flight_ptr& flight) {
   std::lock_guard const lock(mu_);
   auto const at = running_.find(flight->key().request);

@@ -86,6 +86,8 @@ class pack_flights {
     bool leads = false;
   };
   place enter(const cache::pack_key& key);
+  /// enter() would find one to join.
+  bool has(const cache::pack_key& key) const;
   /// It is found by nobody from here.
   void leave(const pack_flight_ptr& flight);
   std::size_t size() const;

@@ -256,7 +256,7 @@ awaitable<error_code> exchange::fill(std::size_t size) {
   auto& unread = conn_->unread;
   auto const space = unread.prepare(std::min(size, unread.max_size() - unread.size()));
   auto const got = co_await bulk_.read_some(conn_->stream, space);
-  unread.commit(got.bytes);
+  unread.commit(got.bytes);  // where there is an error too, nobody reads them: the answer is broken
   core_->received(got.bytes);
   co_return got.ec;
 }

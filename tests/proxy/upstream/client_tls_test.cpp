@@ -107,18 +107,27 @@ TEST_F(ClientTlsTest, OnlyCloseNotifyEndsABodyWithoutLength) {
   EXPECT_EQ(fetch(d)->body, "hello");
 }
 
-TEST_F(ClientTlsTest, LargeBodiesComeWhole) {
+TEST_F(ClientTlsTest, LargeBodiesComeWholeInRecordsOfAnySizeAndShortAnswersBehindThem) {
   auto const tls = ca.server("DNS:localhost");
-  std::string body(1 << 20, 'x');
-  script_server server(
-      [&](peer& p) {
-        p.read_head();
-        p.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
-        p.wait_for_close();
-      },
-      tls.get());
-  client c(secure(server.port()));
-  EXPECT_TRUE(fetch(c)->body == body);
+  std::string const body(1 << 20, 'x');
+  for (std::size_t const record : {100, 5'000, 16'384, 100'000}) {
+    script_server server(
+        [&](peer& p) {
+          p.read_head();
+          p.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+          for (std::size_t at = 0; at < body.size(); at += record) p.write(std::string_view(body).substr(at, record));
+          serve_hello(p);
+        },
+        tls.get());
+    client c(secure(server.port()));
+    auto const got = fetch(c);
+    ASSERT_TRUE(got) << record;
+    EXPECT_TRUE(got->body == body) << record;
+    auto const next = fetch(c);
+    ASSERT_TRUE(next) << record;
+    EXPECT_EQ(next->body, "hello") << record;
+    EXPECT_EQ(server.connections(), 1u) << record;
+  }
 }
 
 TEST_F(ClientTlsTest, TunnelsThroughAProxy) {
