@@ -78,7 +78,7 @@ class Sizes:
     plotted: tuple          # numbers of clients
 
 
-FULL = Sizes("full", 3, 5, 7, ("small", "medium", "large"), ("small", "medium", "large"), "medium", 32, 100, "large", 32, 10_000, 100_000,
+FULL = Sizes("full", 2, 9, 9, ("small", "medium", "large"), ("small", "medium", "large"), "medium", 32, 100, "large", 32, 10_000, 100_000,
              "medium", (1, 2, 4, 8, 16, 32))
 QUICK = Sizes("quick", 1, 3, 5, ("small", "medium"), ("small", "medium"), "small", 32, 20, "medium", 32, 2_000, 10_000, "medium", (1, 4, 32))
 TINY = Sizes("tiny", 1, 1, 1, ("few_refs",), ("few_refs",), "few_refs", 4, 4, "few_refs", 2, 50, 1_000, "few_refs", (1, 2))
