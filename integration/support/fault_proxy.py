@@ -483,7 +483,7 @@ class FaultProxy:
         self.records = []
         self.connections = set()
         self._rules = []
-        self._server = None
+        self._server = self._held = None
         self.port = 0
         self.restore()
 
@@ -509,6 +509,9 @@ class FaultProxy:
         if server:
             server.shutdown()
             server.server_close()
+            self._held = socket.socket()   # or another test's server gets this port, and is taken for the host
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held.bind(("127.0.0.1", self.port))
         with self.lock:
             for connection in list(self.connections):
                 try:
@@ -519,14 +522,21 @@ class FaultProxy:
     def restore(self):
         """Listens again, on the same port as before."""
         if self._server is None:
+            self._let_go()
             self._server = _Server(("127.0.0.1", self.port), _Handler)
             self._server.owner = self
             self.port = self._server.server_address[1]
             threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
+    def _let_go(self):
+        if self._held:
+            self._held.close()
+            self._held = None
+
     def close(self):
         self.clear()
         self.vanish()
+        self._let_go()
 
     # Faults
 
