@@ -1,5 +1,7 @@
 #include "proxy/handlers/pack_production.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <limits>
 
 #include "cache/packs/answer_digest.hpp"
@@ -113,6 +115,8 @@ awaitable<void> keep(production& p) {
   if (!p.worth_keeping && !p.lead.flight()->is_shared()) co_return;
   // Who asks the same meanwhile follows this one, also where its pack will prove to be damaged.
   co_await spool->caught_up()->wait(refresh::receivers_first);
+  asio::steady_timer pause(co_await asio::this_coro::executor, refresh::receivers_need(spool->size()));
+  co_await pause.async_wait(use_nothrow);
   auto job = [&p] { put(p); };
   co_await p.s.long_jobs.run(std::move(job));
   bool const still = co_await p.s.listing->lives(p.repo.key, p.generation);

@@ -259,16 +259,18 @@ awaitable<bool> sync_service::first_pack_settles(cache::repo_key key, std::chron
     if (at != first_packs_.end()) running = at->second;
   }
   if (running.after) running.after->set();
+  if (running.wanted) running.wanted->set();
   if (!running.settled) co_return false;
   co_return co_await running.settled->wait(limit);
 }
 
 void sync_service::adopt_first_pack(first_pack_claim claim, first_pack pack) {
+  auto wanted = std::make_shared<cache::async_event>();
   {
     std::lock_guard const lock(mu_);
-    first_packs_[pack.repo.key] = {std::make_shared<cache::async_event>(), pack.after};
+    first_packs_[pack.repo.key] = {std::make_shared<cache::async_event>(), pack.after, wanted};
   }
-  auto adopting = adopt(std::move(claim), std::move(pack));
+  auto adopting = adopt(std::move(claim), std::move(pack), std::move(wanted));
   s_.background.spawn(s_.runtime.next().get_executor(), std::move(adopting));
 }
 
@@ -281,9 +283,14 @@ void sync_service::adopt_kept(first_pack pack) {
   adopt_first_pack(std::move(*claim), std::move(pack));
 }
 
-awaitable<void> sync_service::adopt(first_pack_claim claim, first_pack first) {
+awaitable<void> sync_service::adopt(first_pack_claim claim, first_pack first,
+                                    std::shared_ptr<cache::async_event> wanted) {
   auto& [repo, who, generation, from, wants, after] = first;
-  if (after) co_await after->wait(receivers_first);
+  if (after) {
+    co_await after->wait(receivers_first);
+    auto const* const answer = std::get_if<kept_answer>(&from);
+    co_await wanted->wait(receivers_need(answer != nullptr ? answer->size : 0));
+  }
   bool const lives = co_await s_.listing->lives(repo.key, generation);
   if (!lives) co_return;
   auto const permit = co_await packs_->acquire(s_.settings.time.fetch_idle);

@@ -6,6 +6,7 @@
 // tips of the present table only. Requests go upstream as one of those who wait, the next one's credential after a 401
 // or 403; credentials are held for the job only. Thread-safe.
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -52,6 +53,11 @@ struct first_pack {
 };
 /// So long, at most, is what is done with an answer put off for those who receive it.
 inline constexpr std::chrono::seconds receivers_first{5};
+/// And so long behind that, for what a client does with so many bytes when it has received them: git indexes some
+/// 100 MB a second.
+constexpr std::chrono::milliseconds receivers_need(std::uint64_t bytes) {
+  return std::min<std::chrono::milliseconds>(std::chrono::milliseconds(bytes / 100'000), receivers_first);
+}
 /// Tips of the table below any of these prefixes, each once.
 std::vector<protocol::object_id> mirrored_tips(const cache::ref_table& table, const std::vector<std::string>& prefixes);
 
@@ -127,7 +133,7 @@ class sync_service {
                                 cache::repo_store_ptr store, std::vector<protocol::object_id> missing);
   friend class first_pack_claim;
   void release_first_pack(const cache::repo_key& key);
-  awaitable<void> adopt(first_pack_claim claim, first_pack pack);
+  awaitable<void> adopt(first_pack_claim claim, first_pack pack, std::shared_ptr<cache::async_event> wanted);
   awaitable<void> follow_listing(repo_ref repo, auth::identity_ptr who, cache::snapshot_ptr listed);
   void follow_later(const repo_ref& repo, const auth::identity_ptr& who);
   awaitable<bool> publish(repo_ref repo, cache::repo_store_ptr store);
@@ -140,7 +146,8 @@ class sync_service {
   /// Of a claim on a first pack: empty until the pack is there.
   struct indexing {
     std::shared_ptr<cache::async_event> settled;
-    std::shared_ptr<cache::async_event> after;  ///< may be null
+    std::shared_ptr<cache::async_event> after;   ///< may be null
+    std::shared_ptr<cache::async_event> wanted;  ///< somebody waits for it
   };
   std::unordered_map<cache::repo_key, indexing> first_packs_;  // guarded by mu_
 };
