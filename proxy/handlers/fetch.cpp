@@ -181,8 +181,9 @@ awaitable<void> run_plan(fetching& f) {
 
 /// Somebody else is being sent the answer to this very request.
 bool may_follow(const fetching& f) {
+  if (!f.admitted.admitted) return false;
   auto const key = shared_key(f);
-  return f.admitted.admitted && key && f.s.flights->has(*key);
+  return key && f.s.flights->has(*key);
 }
 
 /// A first pack that just streamed through is indexed in the background: where that is all a fetch lacks, it waits for
